@@ -116,6 +116,16 @@ func (r *Registry) ServicePrincipal(roles ...string) ServicePrincipal {
 	return p
 }
 
+// CustomRole makes a service principal with a custom role on the registry: actions of Azure
+// Resource Manager, such as Microsoft.ContainerRegistry/registries/read, and no right on
+// content. It shows whether a program needs more than the role that you write for it.
+func (r *Registry) CustomRole(actions ...string) ServicePrincipal {
+	r.tb.Helper()
+	p := r.ServicePrincipal("Container Registry Repository Catalog Lister") // which allows nothing there
+	r.em.SetCustomRole(p.ClientID, actions...)
+	return p
+}
+
 // String names the service principal without its secret.
 func (p ServicePrincipal) String() string { return "service principal " + p.ClientID }
 

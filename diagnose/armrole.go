@@ -1,8 +1,10 @@
 package diagnose
 
 import (
+	"context"
 	"strings"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/errtext"
 )
@@ -25,8 +27,8 @@ const (
 	reader = "Container Registry Configuration Reader and Data Access Configuration Reader"
 )
 
-// roleFor returns the built-in role for an action of Azure Resource Manager.
-func roleFor(action string) string {
+// RoleFor returns the built-in role with the fewest rights for an action of Azure Resource Manager.
+func RoleFor(action string) string {
 	action = strings.ToLower(action)
 	for _, r := range armRoles {
 		if !strings.HasPrefix(action, r.action) {
@@ -61,4 +63,56 @@ func armRefused(said string) (Diagnosis, bool) {
 		return Diagnosis{}, false
 	}
 	return verdict(cause.ARMActionDenied, Proved, "it lacks the action "+r.Action, "on "+r.Scope), true
+}
+
+// armCodes are the causes of the codes of Azure Resource Manager's errors, but for those
+// that need more than the code.
+var armCodes = map[string]acrkit.Cause{
+	"AuthenticationFailed":               cause.CredentialRejected,
+	"InvalidAuthenticationToken":         cause.CredentialRejected,
+	"InvalidAuthenticationTokenAudience": cause.CredentialRejected,
+	"ExpiredAuthenticationToken":         cause.TokenEnded,
+
+	"AuthorizationFailed":                 cause.ARMActionDenied,
+	"UnAuthorizedForCredentialOperations": cause.AdminDisabled,
+
+	"PrincipalNotFound": cause.ARMNotFound, "ResourceGroupNotFound": cause.ARMNotFound,
+	"ResourceNotFound": cause.ARMNotFound, "RoleAssignmentNotFound": cause.ARMNotFound,
+	"RoleDefinitionDoesNotExist": cause.ARMNotFound, "SubscriptionNotFound": cause.ARMNotFound,
+
+	"AlreadyInUse": cause.ARMExists, "InvalidResourceGroupLocation": cause.ARMExists,
+	"InvalidResourceLocation": cause.ARMExists, "RoleAssignmentExists": cause.ARMExists,
+
+	"TokenNotActive": cause.ARMNotReady,
+	"QuotaExceeded":  cause.ARMQuota,
+
+	"InvalidConditionVersion": cause.ARMRequestInvalid, "InvalidFilterInQueryString": cause.ARMRequestInvalid,
+	"InvalidParameter": cause.ARMRequestInvalid, "InvalidPrincipalId": cause.ARMRequestInvalid,
+	"InvalidRequestContent": cause.ARMRequestInvalid, "InvalidResourceNamespace": cause.ARMRequestInvalid,
+	"InvalidResourceType": cause.ARMRequestInvalid, "InvalidRoleAssignmentId": cause.ARMRequestInvalid,
+	"InvalidScopeMapId": cause.ARMRequestInvalid, "InvalidSkipToken": cause.ARMRequestInvalid,
+	"InvalidSku": cause.ARMRequestInvalid, "InvalidTokenId": cause.ARMRequestInvalid,
+	"InvalidTokenStatus": cause.ARMRequestInvalid, "InvalidTopInQueryString": cause.ARMRequestInvalid,
+	"LocationRequired": cause.ARMRequestInvalid, "MethodNotAllowed": cause.ARMRequestInvalid,
+	"MissingApiVersionParameter": cause.ARMRequestInvalid, "MissingScopeMapId": cause.ARMRequestInvalid,
+	"NotSupported": cause.ARMRequestInvalid, "RequestContentTooLarge": cause.ARMRequestInvalid,
+	"ResourceNameWithHyphenInvalid":    cause.ARMRequestInvalid,
+	"RoleAssignmentUpdateNotPermitted": cause.ARMRequestInvalid,
+	"ScopeMapActionInvalid":            cause.ARMRequestInvalid, "SkuNotSupported": cause.ARMRequestInvalid,
+	"UnmatchedPrincipalType": cause.ARMRequestInvalid, "UnsupportedQuery": cause.ARMRequestInvalid,
+
+	"InternalServerError": cause.Unavailable,
+}
+
+// manager explains an error of Azure Resource Manager by its code.
+func (x *examiner) manager(context.Context) (Diagnosis, bool) {
+	if d, ok := armRefused(x.said); ok {
+		return d, true
+	}
+	for _, code := range errtext.ReadARMCodes(x.said) {
+		if c, ok := armCodes[code]; ok {
+			return verdict(c, Proved, "Azure Resource Manager says "+code), true
+		}
+	}
+	return Diagnosis{}, false
 }

@@ -15,7 +15,7 @@ func TestRoleFor(t *testing.T) {
 		"Microsoft.Authorization/roleAssignments/write":          "Role Based Access Control Administrator",
 		"Microsoft.Resources/subscriptions/resourceGroups/write": "Contributor",
 	} {
-		if got := roleFor(action); got != want {
+		if got := RoleFor(action); got != want {
 			t.Errorf("%s: %q, want %q", action, got, want)
 		}
 	}

@@ -130,6 +130,11 @@ var causes = []Cause{
 	{Code: cause.StorageLimit, Name: "storage-limit", Class: acrkit.CodeLocked, Basis: Documented},
 	{Code: cause.TokenMalformed, Name: "token-malformed", Class: acrkit.CodeCredentialRejected, Basis: Documented},
 	{Code: cause.ARMActionDenied, Name: "arm-action-denied", Class: acrkit.CodeDenied, Basis: Recorded},
+	{Code: cause.ARMRequestInvalid, Name: "arm-request-invalid", Class: acrkit.CodeUsage, Basis: Recorded},
+	{Code: cause.ARMNotFound, Name: "arm-not-found", Class: acrkit.CodeNotFound, Basis: Recorded},
+	{Code: cause.ARMExists, Name: "arm-exists", Class: acrkit.CodeConflict, Basis: Recorded},
+	{Code: cause.ARMNotReady, Name: "arm-not-ready", Class: acrkit.CodeConflict, Basis: Recorded},
+	{Code: cause.ARMQuota, Name: "arm-quota", Class: acrkit.CodeTooLarge, Basis: Documented},
 	{Code: cause.Conflict, Name: "conflict", Class: acrkit.CodeConflict, Basis: Documented},
 }
 

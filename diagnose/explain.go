@@ -103,7 +103,7 @@ func (x *examiner) finish(ctx context.Context, d Diagnosis) Diagnosis {
 // decide tries first what the attempt says literally, and last what needs a request.
 func (x *examiner) decide(ctx context.Context) Diagnosis {
 	for _, look := range []func(context.Context) (Diagnosis, bool){
-		x.text, x.clock, x.certificate, x.network, x.named, x.entra, x.spoken, x.sent, x.answer,
+		x.text, x.clock, x.certificate, x.network, x.named, x.manager, x.entra, x.spoken, x.sent, x.answer,
 	} {
 		if d, ok := look(ctx); ok {
 			return d

@@ -153,7 +153,7 @@ func (x *examiner) blanks() map[string]string {
 		}
 	}
 	if r, ok := errtext.ReadARMRefusal(x.said); ok {
-		facts["role"] = roleFor(r.Action) // several words
+		facts["role"] = RoleFor(r.Action) // several words
 		if shell.IsPlain(r.ObjectID) {
 			facts["object"] = r.ObjectID
 		}

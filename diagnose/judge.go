@@ -19,6 +19,12 @@ func (x *examiner) text(ctx context.Context) (Diagnosis, bool) {
 	}
 	e := x.reading.Events[x.reading.Ended]
 	d, ok := x.event(ctx, e)
+	if e.Phase == errtext.Answer && (e.Class == errtext.Unnamed || e.Class == errtext.OfARM) {
+		// A status alone, beside which stands a code of Azure Resource Manager.
+		if said, known := x.manager(ctx); known {
+			return said, true
+		}
+	}
 	if !ok {
 		d = unknown()
 	}

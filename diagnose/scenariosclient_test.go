@@ -115,6 +115,15 @@ func causesOfClientsScenarios() []scenario {
 				"tokens/ci-pull' or the scope is invalid.", id, id,
 				"Microsoft.ContainerRegistry/registries/tokens/write", "66666666-7777-8888-9999-000000000000")
 		}},
+		{name: "arm-request-invalid", make: printedByARM("ScopeMapActionInvalid", "Scope map action: "+
+			"'repositories/a/contentWrite' is invalid or not supported.")},
+		{name: "arm-not-found", make: printedByARM("ResourceNotFound", "The Resource "+
+			"'Microsoft.ContainerRegistry/registries/nothing' under resource group 'rg' was not found.")},
+		{name: "arm-exists", make: printedByARM("AlreadyInUse", "The registry DNS name myregistry.azurecr.io is "+
+			"already in use.")},
+		{name: "arm-not-ready", make: printedByARM("TokenNotActive", "The token ci-pull is not active yet.")},
+		{name: "arm-quota", make: printedByARM("QuotaExceeded", "the registry myregistry would have 101 tokens; the "+
+			"tier Basic allows 100.")},
 		{name: "conflict", make: of(&acrkit.Error{Code: acrkit.CodeConflict, Op: `change the scope map "ci-pull"`,
 			Reason: "its actions were changed meanwhile; nothing was written"})},
 		{name: "upload-part-refused", make: func(t *testing.T) failure {
@@ -214,4 +223,9 @@ func TestMalformedProxy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// printedByARM is an error of Azure Resource Manager as az prints it.
+func printedByARM(code, message string) func(*testing.T) failure {
+	return func(*testing.T) failure { return printed("(%[1]s) %[2]s\nCode: %[1]s\nMessage: %[2]s", code, message) }
 }

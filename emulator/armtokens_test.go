@@ -3,6 +3,7 @@ package emulator_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -263,7 +264,30 @@ func TestArmPages(t *testing.T) {
 	if pages != 3 {
 		t.Errorf("%d pages", pages)
 	}
-	c.refused("GET", "/tokens"+armVersion+"&$skiptoken=!", "", 400, "InvalidSkipToken", "")
+	lists := []string{"/tokens", "/scopeMaps", armSub + "/resourceGroups", armGroup + "/resources",
+		armSub + "/providers/Microsoft.ContainerRegistry/registries"}
+	other := "" // a token of another list
+	for _, path := range lists {
+		for _, top := range []string{"0", "-1", "x", ""} {
+			c.refused("GET", path+armVersion+"&$top="+top, "", 400, "InvalidTopInQueryString", "'"+top+"'")
+		}
+		for _, token := range []string{"!", "", "x", "1", "eHh4eHh4eHh4eHh4", other} {
+			c.refused("GET", path+armVersion+"&$skiptoken="+token, "", 400, "InvalidSkipToken", "$skiptoken")
+		}
+		if path != "/tokens" {
+			continue
+		}
+		var v struct {
+			NextLink string
+			Value    []any
+		}
+		must(t, json.Unmarshal([]byte(c.want(200, "GET", path+armVersion+"&$top=7", "").body), &v))
+		u, err := url.Parse(v.NextLink)
+		must(t, err)
+		if other = u.Query().Get("$skiptoken"); len(v.Value) != 7 || other == "" || u.Query().Get("$top") != "7" {
+			t.Errorf("%s: %d items, then %s", path, len(v.Value), v.NextLink)
+		}
+	}
 }
 
 // TestArmLostUpdate: Azure Resource Manager knows no versions: of two editors that read,
@@ -300,6 +324,50 @@ func TestArmLostUpdate(t *testing.T) {
 	}
 	must(t, f.RemoveFault(added.ID))
 	c.want(201, "PATCH", "/scopeMaps/ci-pull", actionsOf(before...)) // at once
+}
+
+// TestArmLostUpdates: of 16 editors that read one scope map, add a line and write at once,
+// the last one wins: with the fault all of them read before one writes.
+func TestArmLostUpdates(t *testing.T) {
+	f := start(t, nil)
+	c := f.arm()
+	lines := func() (out []string) {
+		t.Helper()
+		for _, x := range c.want(200, "GET", "/scopeMaps/ci-pull", "").properties(t)["actions"].([]any) {
+			out = append(out, x.(string))
+		}
+		return out
+	}
+	const editors = 16
+	edit := func(i int) {
+		c.want(201, "PATCH", "/scopeMaps/ci-pull",
+			actionsOf(append(lines(), fmt.Sprintf("repositories/editor-%02d/content/read", i))...))
+	}
+	before := len(lines())
+	f.Clock().Freeze()
+	added, err := f.AddFault(fault.Fault{Kind: fault.LateWrite, Delay: time.Minute})
+	must(t, err)
+	var all sync.WaitGroup
+	for i := range editors {
+		all.Go(func() { edit(i) })
+	}
+	// The fault holds changes only, so that all have read when all wait.
+	for f.Faults()[0].Hits < editors && t.Context().Err() == nil {
+		runtime.Gosched()
+	}
+	must(t, f.Clock().Advance(time.Minute))
+	all.Wait()
+	if after := lines(); len(after) != before+1 {
+		t.Errorf("%d lines were there, and %d after %d editors: %q", before, len(after), editors, after)
+	}
+	// One after the other, none loses anything.
+	must(t, f.RemoveFault(added.ID))
+	for i := range editors {
+		edit(i + editors)
+	}
+	if after := lines(); len(after) != before+1+editors {
+		t.Errorf("%d lines after editors that took turns", len(after))
+	}
 }
 
 // TestArmWriters: 16 writers at once on different scope maps lose nothing.

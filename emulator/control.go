@@ -1,11 +1,9 @@
 package emulator
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,9 +22,9 @@ import (
 	"github.com/acrkit/acrkit/emulator/control"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/decisions"
+	"github.com/acrkit/acrkit/emulator/internal/jsonbody"
 	"github.com/acrkit/acrkit/emulator/internal/rehearsal"
 	"github.com/acrkit/acrkit/emulator/seed"
-	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/idle"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/wording"
@@ -262,13 +260,7 @@ func readJSON(r *http.Request, into any) error {
 		return &acrkit.Error{Code: acrkit.CodeUnavailable, Op: "read the request", Errs: []error{err}}
 	}
 	if err == nil {
-		//rule:exact-keys-read-json
-		err = exactjson.Check(data, into)
-	}
-	if err == nil {
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.DisallowUnknownFields()
-		err = d.Decode(into)
+		err = jsonbody.DecodeExactly(data, into)
 	}
 	if err == nil {
 		return nil

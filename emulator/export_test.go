@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/emulator/internal/arm"
 	"github.com/acrkit/acrkit/emulator/internal/dataplane"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/seed"
@@ -15,6 +16,9 @@ func CollectIdle(ctx context.Context, e *Emulator) error {
 	_, err := e.content.CollectIdle(ctx)
 	return err
 }
+
+// ARMEndpoints returns method and path of each endpoint of Azure Resource Manager.
+func ARMEndpoints() []string { return arm.Endpoints() }
 
 // ExportOf is Export with another limit.
 func ExportOf(ctx context.Context, e *Emulator, most int) (*seed.Seed, error) {

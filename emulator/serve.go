@@ -190,20 +190,12 @@ func (e *Emulator) serve(w http.ResponseWriter, r *http.Request, to route.Route)
 		e.data.Serve(w, r, to, e.place(r, reg))
 	case route.Tokens:
 		e.tokens.Serve(w, r, to, reg, loginServer(r.Host))
-	case route.Metadata:
-		endpoints.Serve(w, r)
-	case route.ARM:
-		e.arm.Serve(w, r, to)
-	case route.Graph:
-		e.graph.Serve(w, r, to)
-	case route.Entra:
-		e.entra.Serve(w, r, to)
 	default:
-		answer.NotFound(w)
+		e.serveWithout(w, r, to)
 	}
 }
 
-// serveWithout serves what needs no registry while there is none. Faults, which belong to
+// serveWithout serves what needs no registry. While there is none, faults, which belong to
 // registries, hit nothing.
 func (e *Emulator) serveWithout(w http.ResponseWriter, r *http.Request, to route.Route) {
 	switch to.Service {
@@ -211,6 +203,8 @@ func (e *Emulator) serveWithout(w http.ResponseWriter, r *http.Request, to route
 		e.control(w, r)
 	case route.ARM:
 		e.arm.Serve(w, r, to)
+	case route.Graph:
+		e.graph.Serve(w, r, to)
 	case route.Metadata:
 		endpoints.Serve(w, r)
 	case route.Entra:

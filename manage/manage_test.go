@@ -316,7 +316,7 @@ func TestRoles(t *testing.T) {
 		must(t, err)
 		role := roles[a.RoleKey()]
 		names[role.Name] = true
-		if a.Inherited(r) || a.PrincipalID == "" || !role.BuiltIn || len(role.Allows) == 0 {
+		if a.Inherited(r) || a.PrincipalID == "" || !role.BuiltIn || len(role.Permissions) == 0 {
 			t.Errorf("%+v %+v", a, role)
 		}
 	}

@@ -41,6 +41,7 @@ type Registry struct {
 // Settings are those settings of a registry that decide who gets in.
 type Settings struct {
 	LoginServer   string
+	Location      string // westeurope
 	SKU           string // Basic, Standard or Premium
 	AdminUser     bool   // the admin user is on: one user with all rights
 	AnonymousPull bool   // everybody may pull
@@ -238,7 +239,7 @@ func (r *Registry) Settings(ctx context.Context) (Settings, error) {
 		return Settings{}, &acrkit.Error{Code: acrkit.CodeProtocol, Op: op, Registry: r.registry,
 			Reason: "the answer is not a registry's"}
 	}
-	s := Settings{LoginServer: deref(x.Properties.LoginServer), AdminUser: deref(x.Properties.AdminUserEnabled),
+	s := Settings{LoginServer: deref(x.Properties.LoginServer), Location: deref(x.Location), AdminUser: deref(x.Properties.AdminUserEnabled),
 		AnonymousPull: said.Properties.AnonymousPull, ARMTokens: true,
 		ABAC:          strings.EqualFold(said.Properties.Mode, "AbacRepositoryPermissions"),
 		PublicNetwork: deref(x.Properties.PublicNetworkAccess) != armcontainerregistry.PublicNetworkAccessDisabled}

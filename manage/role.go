@@ -3,6 +3,7 @@ package manage
 import (
 	"context"
 	"iter"
+	"net/url"
 	"strings"
 	"time"
 
@@ -25,19 +26,36 @@ func (a Assignment) Inherited(r *Registry) bool { return !strings.EqualFold(a.Sc
 
 // Role is a role definition.
 type Role struct {
-	ID       string
-	Name     string // AcrPull
-	BuiltIn  bool
-	Allows   []string // actions of the control plane, with wildcards
-	Denies   []string // of these, what is not allowed
-	Data     []string // actions on the registry's content
-	DataNots []string
+	ID          string
+	Name        string // AcrPull
+	BuiltIn     bool
+	Permissions []Permission // what one of them allows is allowed
+}
+
+// Permission is a part of a role: actions, in which "*" stands for any text and case does
+// not matter, and those of them that it leaves out.
+type Permission struct {
+	Actions, NotActions         []string // of the control plane
+	DataActions, NotDataActions []string // on the content of registries
 }
 
 // Assignments lists the role assignments that hold on the registry, inherited ones
 // included. Roles on parts of the registry are no part of it: ACR has none.
 func (r *Registry) Assignments(ctx context.Context) iter.Seq2[Assignment, error] {
-	filter := "atScope()"
+	return r.assigned(ctx, "atScope()")
+}
+
+// AssignmentsOf lists the role assignments of a user or a service principal, by its object
+// id, that hold on the registry. Those of the groups that it is in, and of the groups that
+// these are in, are included. Azure takes no group's object id here.
+//
+// Source: Microsoft, "List Azure role assignments using the REST API": assignedTo.
+func (r *Registry) AssignmentsOf(ctx context.Context, objectID string) iter.Seq2[Assignment, error] {
+	return r.assigned(ctx, "atScope() and assignedTo('"+strings.ReplaceAll(objectID, "'", "''")+"')")
+}
+
+func (r *Registry) assigned(ctx context.Context, filter string) iter.Seq2[Assignment, error] {
+	filter = strings.ReplaceAll(url.QueryEscape(filter), "+", "%20") // the SDK sends it as it is
 	pager := r.assignments.NewListForScopePager(r.ID(),
 		&armauthorization.RoleAssignmentsClientListForScopeOptions{Filter: &filter})
 	return pages(ctx, r, "list the role assignments", pager,
@@ -86,10 +104,9 @@ func roleOf(d *armauthorization.RoleDefinition) Role {
 	out.Name, out.BuiltIn = deref(p.RoleName), strings.EqualFold(deref(p.RoleType), "BuiltInRole")
 	for _, x := range p.Permissions {
 		if x != nil {
-			out.Allows = append(out.Allows, values(x.Actions)...)
-			out.Denies = append(out.Denies, values(x.NotActions)...)
-			out.Data = append(out.Data, values(x.DataActions)...)
-			out.DataNots = append(out.DataNots, values(x.NotDataActions)...)
+			out.Permissions = append(out.Permissions, Permission{Actions: values(x.Actions),
+				NotActions: values(x.NotActions), DataActions: values(x.DataActions),
+				NotDataActions: values(x.NotDataActions)})
 		}
 	}
 	return out

@@ -75,7 +75,7 @@ func (r *Registry) CreateScopeMap(ctx context.Context, m ScopeMap) error {
 			if _, err := poller.PollUntilDone(ctx, polling); err != nil {
 				return r.failed(ctx, op, err)
 			}
-			return r.settled(ctx, op, m.Name, m.Actions)
+			return r.settled(ctx, op, m.Name, m.Actions, r.client.opts.Settle)
 		})
 }
 
@@ -107,12 +107,17 @@ func (r *Registry) UpdateScopeMap(ctx context.Context, from ScopeMap, actions []
 		if _, err := poller.PollUntilDone(ctx, polling); err != nil {
 			return r.failed(ctx, op, err)
 		}
-		if err := r.settled(ctx, op, from.Name, actions); err != nil {
+		// Where this change took long, another one may take as long.
+		settle := r.client.opts.Settle
+		if settle > 0 {
+			settle = max(settle, took)
+		}
+		if err := r.settled(ctx, op, from.Name, actions, settle); err != nil {
 			return err
 		}
 		// Who changed it within this time has looked for a last time before it was replaced.
 		//rule:manage-slow-write
-		if settle := r.client.opts.Settle; settle > 0 && took > settle {
+		if settle > 0 && took > r.client.opts.Settle {
 			return &acrkit.Error{Code: acrkit.CodeIncomplete, Op: op, Registry: r.registry,
 				Reason: fmt.Sprintf("it was changed, but %s after it was read; a change that somebody else made "+
 					"in this time is lost, and they were not told", took.Round(time.Millisecond))}
@@ -140,10 +145,10 @@ func (r *Registry) DeleteScopeMap(ctx context.Context, name string) error {
 		})
 }
 
-// settled reads a scope map again after a change, and once more when [Options.Settle] has
-// passed. A change that somebody else made from the same state has arrived by then.
-func (r *Registry) settled(ctx context.Context, op, name string, want []string) error {
-	for _, after := range []time.Duration{0, r.client.opts.Settle} {
+// settled reads a scope map again after a change, and once more when settle has passed. A
+// change that somebody else made from the same state has arrived by then.
+func (r *Registry) settled(ctx context.Context, op, name string, want []string, settle time.Duration) error {
+	for _, after := range []time.Duration{0, settle} {
 		if err := wait(ctx, after); err != nil {
 			return err
 		}
@@ -155,7 +160,7 @@ func (r *Registry) settled(ctx context.Context, op, name string, want []string) 
 		if !sameLines(now.Actions, want) {
 			return r.conflict(op, "the change was made, and somebody else's change from the same state replaced it")
 		}
-		if r.client.opts.Settle == 0 {
+		if settle == 0 {
 			break
 		}
 	}

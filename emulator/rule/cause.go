@@ -100,7 +100,7 @@ var causes = map[ID]acrkit.Cause{
 	ARMToken:                cause.CredentialRejected,
 	ARMTokenExpired:         cause.TokenEnded,
 	ARMTokenAudience:        cause.CredentialRejected,
-	ARMVersionMissing:       cause.WrongUsage,
+	ARMVersionMissing:       cause.ARMRequestInvalid,
 
 	GraphToken:      cause.CredentialRejected,
 	GraphPermission: cause.Denied,

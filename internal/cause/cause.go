@@ -126,7 +126,12 @@ const (
 	StorageLimit          acrkit.Cause = "ACRK104" // the registry's storage is full
 	TokenMalformed        acrkit.Cause = "ACRK105" // the token was cut off or changed in copying
 	// the identity has no role that allows an action of Azure Resource Manager
-	ARMActionDenied acrkit.Cause = "ACRK106"
+	ARMActionDenied   acrkit.Cause = "ACRK106"
+	ARMRequestInvalid acrkit.Cause = "ACRK107" // Azure Resource Manager does not accept a value of the request
+	ARMNotFound       acrkit.Cause = "ACRK108" // what a request to Azure Resource Manager names does not exist
+	ARMExists         acrkit.Cause = "ACRK109" // Azure Resource Manager has one already: a name or a role is taken
+	ARMNotReady       acrkit.Cause = "ACRK110" // a change of the token or registry has not ended
+	ARMQuota          acrkit.Cause = "ACRK111" // a limit of the tier or the subscription is reached
 	// somebody else changed it meanwhile, or there is one of this name already
 	Conflict acrkit.Cause = "ACRK120"
 )

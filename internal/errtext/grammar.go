@@ -320,6 +320,18 @@ func ReadARMRefusal(text string) (r ARMRefusal, ok bool) {
 	return ARMRefusal{ObjectID: m[1], Action: m[2], Scope: m[3]}, true
 }
 
+var armCode = regexp.MustCompile(
+	`(?m)(?:"code"\s*:\s*"|^(?:ERROR: )?\(|\b[Cc]ode: |ERROR CODE: |Code="|with error: )([A-Za-z]{6,60})\b`)
+
+// ReadARMCodes returns what stands in a text where clients of Azure Resource Manager print
+// the code of its error, the last first: (AlreadyInUse), Code: AlreadyInUse.
+func ReadARMCodes(text string) (codes []string) {
+	for _, m := range armCode.FindAllStringSubmatch(text, -1) {
+		codes = append([]string{m[1]}, codes...)
+	}
+	return codes
+}
+
 // NamesLoginServer reports whether a text names a login server of ACR by a URL.
 func NamesLoginServer(text string) bool { return loginServer.MatchString(text) }
 

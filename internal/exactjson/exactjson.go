@@ -30,7 +30,12 @@ func Unmarshal(data []byte, into any) error {
 // Check returns the error of [Unmarshal], if it is about keys. It is for code that
 // decodes by other means, such as a [json.Decoder] that refuses unknown keys. Data
 // that is not one JSON value is an error too.
-func Check(data []byte, into any) error {
+func Check(data []byte, into any) error { return check(data, into, false) }
+
+// CheckAll is [Check] that also refuses a key that is not known.
+func CheckAll(data []byte, into any) error { return check(data, into, true) }
+
+func check(data []byte, into any, all bool) error {
 	if !json.Valid(data) { // bounds the depth as well
 		var raw json.RawMessage
 		if err := json.Unmarshal(data, &raw); err != nil {
@@ -38,12 +43,15 @@ func Check(data []byte, into any) error {
 		}
 		return errors.New("the text is not JSON")
 	}
-	w := walker{json.NewDecoder(bytes.NewReader(data))}
+	w := walker{json.NewDecoder(bytes.NewReader(data)), all}
 	w.d.UseNumber()
 	return w.value(reflect.TypeOf(into))
 }
 
-type walker struct{ d *json.Decoder }
+type walker struct {
+	d   *json.Decoder
+	all bool // every key must be known
+}
 
 // value reads one value, which goes into a t; nil where nothing is known of it.
 func (w walker) value(t reflect.Type) error {
@@ -103,6 +111,9 @@ func (w walker) object(t reflect.Type) error {
 					if strings.EqualFold(name, key) {
 						return fmt.Errorf("the key %q is not spelled %q", key, name)
 					}
+				}
+				if w.all {
+					return fmt.Errorf("the key %q is not known", key)
 				}
 			}
 		}

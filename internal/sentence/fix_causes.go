@@ -62,6 +62,10 @@ const (
 	RunProxy                 FixKey = "run_proxy"
 	CopyToken                FixKey = "copy_token"
 	ShowUsage                FixKey = "show_usage"
+	ShowARMForms             FixKey = "show_arm_forms"
+	ListRegistries           FixKey = "list_registries"
+	CheckRegistryName        FixKey = "check_registry_name"
+	GenerateAgain            FixKey = "generate_again"
 	AddMetadataRead          FixKey = "add_metadata_read"
 	AddContentRead           FixKey = "add_content_read"
 )
@@ -154,6 +158,12 @@ var fixesOfCauses = map[FixKey]string{
 	ShowEndpoints: "az acr show-endpoints --name {name}    # let the data endpoint or *.blob.core.windows.net " +
 		"through the firewall",
 	RunProxy: "acrkit proxy --registry {host}",
+	ShowARMForms: "az acr scope-map create --help    # or of the command that was refused; the message names the " +
+		"value",
+	ListRegistries:    "az resource list --resource-type Microsoft.ContainerRegistry/registries --output table",
+	CheckRegistryName: "az acr check-name --name {name}    # of a role: az role assignment list --all",
+	GenerateAgain: "az acr token credential generate --registry {name} --name {token}    # again, when " +
+		"the token's provisioningState is Succeeded",
 	ShowUsage: "az acr show-usage --name {name}    # then delete images, or az acr update --name {name} --sku " +
 		"Premium",
 	CopyToken:       `ACR_REFRESH_TOKEN="$(az acr login --name {name} --expose-token --output tsv --query accessToken)"    # whole, without a terminal's line breaks`,

@@ -49,11 +49,13 @@ const (
 	ClearCache             FixKey = "clear_cache"
 	RemoveAuthority        FixKey = "remove_authority"
 	WithYes                FixKey = "with_yes"
+	ListAccess             FixKey = "list_access"
 	DeleteWithIndex        FixKey = "delete_with_index"
 	DeleteWithForce        FixKey = "delete_with_force"
 )
 
 var fixesHere = map[FixKey]string{
+	ListAccess: "acrkit access list {host}",
 	AnnotateServiceAccount: "kubectl annotate serviceaccount NAME {client_annotation}=CLIENT_ID " +
 		"{tenant_annotation}=TENANT_ID",
 	NameTenant: "name it in the provider's env: ACRKIT_KUBELET_TENANTS=TENANT_ID",

@@ -36,3 +36,12 @@ func Reason(err error) string {
 	}
 	return err.Error()
 }
+
+// Said is what the service said in an error, without what differs from one request to the
+// next, or the reason if it said nothing.
+func Said(err error) string {
+	if said, ok := errors.AsType[acrkit.ServiceError](err); ok && said.Message != "" {
+		return said.Message
+	}
+	return Reason(err)
+}

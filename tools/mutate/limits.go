@@ -168,6 +168,7 @@ func limitRules() []rule {
 				{"command-limits-absent-time", value("$ * 60"), "", "TestManagedIdentity_absent"},
 				{"command-limits-absent-time", value("$ / 60"), "", "TestManagedIdentity_absent"},
 				{"command-limits-deadline", value("$ * 100"), "", "TestDeadline"},
+				{"command-limits-spool", always(), "", "TestAll"},
 				{"command-limits-deadline", value("$ - time.Second"), "", "TestDeadline"},
 			},
 		},

@@ -263,6 +263,8 @@ func clientRules() []rule {
 				{"terminal-print-pairs", replace("Line(p[1])", `Line("") + p[1]`), cli, "TestHostileServer"},
 				{"terminal-write-json", replace("visible.JSON(b.Bytes())", "append(visible.JSON(nil), b.Bytes()...)"),
 					cli, "TestHostileServer"},
+				{"terminal-write-json-line", replace("visible.JSON(bytes.TrimSpace(b.Bytes()))",
+					"append(visible.JSON(nil), bytes.TrimSpace(b.Bytes())...)"), "", "TestExporter_WriteEach"},
 				{"terminal-text", remove(), "", "TestText_hostile"},
 				{"terminal-text", remove(), "./internal/wire", "TestAttempt_Refused"},
 				{"terminal-say", replace("Text(text)", `Text("")+text`), "", "TestDocker_get_failures"},

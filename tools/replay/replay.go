@@ -61,6 +61,11 @@ func Run(ctx context.Context, dir string, opts *Options) (_ *Report, err error) 
 		}
 		recordings[i].Exchanges = report.own(&recordings[i])
 	}
+	if o.Registry == "" { // a running emulator is not written to
+		if err := report.playExamples(ctx, dir); err != nil {
+			return nil, err
+		}
+	}
 	if len(recordings) == 0 && o.Registry == "" {
 		return report, nil // an emulator needs a registry
 	}

@@ -36,6 +36,17 @@ func JSON(w http.ResponseWriter, status int, v any) {
 	w.Write(append(b, '\n')) // the client has gone
 }
 
+// ARMError writes an error of Azure Resource Manager.
+func ARMError(w http.ResponseWriter, status int, code, message string) {
+	type detail struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	JSON(w, status, struct {
+		Error detail `json:"error"`
+	}{detail{code, message}})
+}
+
 // Chunked writes a value as JSON without a Content-Length, as the token service
 // does.
 func Chunked(w http.ResponseWriter, status int, v any) {

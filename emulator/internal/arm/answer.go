@@ -1,7 +1,6 @@
 package arm
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/emulator/internal/jsonbody"
 	"github.com/acrkit/acrkit/internal/wording"
 )
 
@@ -56,7 +56,7 @@ func (f *failure) Error() string { return f.code + ": " + f.message }
 
 type errorBody struct {
 	Error  errorDetail `json:"error"`
-	Status string      `json:"status,omitempty"`
+	Status string      `json:"status"`
 }
 
 type errorDetail struct {
@@ -65,7 +65,7 @@ type errorDetail struct {
 }
 
 func (f *failure) write(w http.ResponseWriter) {
-	answer.JSON(w, f.status, errorBody{Error: errorDetail{f.code, f.message}})
+	answer.ARMError(w, f.status, f.code, f.message)
 }
 
 // providerFailure is an error of the registries' provider, which ARM passes on: it has a
@@ -137,8 +137,7 @@ func (c *call) empty(status int) error {
 }
 
 type list struct {
-	Value    []any  `json:"value"`
-	NextLink string `json:"nextLink,omitempty"`
+	Value []any `json:"value"`
 }
 
 // listOf lists the items that keep accepts; nil keeps all.
@@ -164,7 +163,7 @@ func (c *call) decode(into any) error {
 	if err != nil {
 		return &failure{http.StatusBadRequest, "InvalidRequestContent", "The request content could not be read."}
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if err := jsonbody.Decode(data, into); err != nil {
 		return &failure{http.StatusBadRequest, "InvalidRequestContent",
 			"The request content was invalid and could not be deserialized: '" + clip(err.Error()) + "'."}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
+	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
@@ -39,7 +40,10 @@ type Handler struct {
 	// PasswordDelay returns how late the renewed passwords of a request work; 0 = at once.
 	PasswordDelay func(context.Context) time.Duration
 	// Refused writes a refusal to the decision log, before the answer.
-	Refused    func(r *http.Request, who principal.Principal, id rule.ID, reason string)
+	Refused func(r *http.Request, who principal.Principal, id rule.ID, reason string)
+	// CustomRole returns what an application may do in place of what its roles allow; false =
+	// nothing takes their place.
+	CustomRole func(clientID string) (service.Control, bool)
 	Operations Operations // how they are reported
 	Logger     *slog.Logger
 
@@ -82,10 +86,10 @@ func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request) (*princip
 	case !strings.EqualFold(scheme, "Bearer"):
 		id = rule.ARMAuthorizationMissing
 		code, message = "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
+	case errors.Is(err, rule.EntraTokenExpired): // reported; its text has the times
+		id = rule.ARMTokenExpired
+		code, message = "ExpiredAuthenticationToken", "The access token has expired."
 	case err != nil:
-		if errors.Is(err, rule.EntraTokenExpired) {
-			id = rule.ARMTokenExpired
-		}
 		code, message = "InvalidAuthenticationToken", "The access token is invalid."
 	case entra.AudienceOf(v.Audience, h.Serves) != entra.ForARM:
 		id = rule.ARMTokenAudience

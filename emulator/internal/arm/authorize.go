@@ -12,8 +12,12 @@ import (
 // can reports whether one of the caller's roles allows an action on a resource: a role on
 // the resource itself, or on what it is in.
 func (c *call) can(action, scope string) bool {
+	custom, isCustom := c.h.CustomRole(c.caller.ClientID)
 	for _, a := range c.h.Store.AssignmentsOf(c.caller.ClientID) {
 		role, ok := service.RoleByName(a.Role)
+		if isCustom {
+			role.Control = custom
+		}
 		//rule:arm-roles-can
 		if ok && principal.Within(scope, a.Scope) && role.Control.Allows(action) {
 			return true

@@ -3,6 +3,7 @@ package arm
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
@@ -28,10 +29,12 @@ func groupEndpoints() []endpoint {
 }
 
 func listGroups(c *call) error {
-	keep := func(g principal.Group) bool { return c.can(readGroup, principal.GroupID(c.subscription.ID, g.Name)) }
-	return c.answer(http.StatusOK, listOf(c.subscription.Groups, keep, func(g principal.Group) any {
+	all := slices.DeleteFunc(slices.Clone(c.subscription.Groups), func(g principal.Group) bool {
+		return !c.can(readGroup, principal.GroupID(c.subscription.ID, g.Name))
+	})
+	return answerPage(c, all, func(g principal.Group) string { return g.Name }, func(g principal.Group) any {
 		return groupForm(c.subscription, g)
-	}))
+	})
 }
 
 func getGroup(c *call) error { return c.answer(http.StatusOK, groupForm(c.subscription, *c.group)) }

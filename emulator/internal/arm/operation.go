@@ -194,11 +194,17 @@ func withState(form any, state string) any {
 }
 
 func operationEndpoints() []endpoint {
-	return []endpoint{ // without an action: who knows an operation's id has begun it
-		{method: http.MethodGet, path: inRegistry + "/operationStatuses/{operation}", serve: getOperationStatus,
-			mayBeNew: true},
-		{method: http.MethodGet, path: inRegistry + "/{kind}/{name}/operationStatuses/{operation}",
-			serve: getOperationStatus, mayBeNew: true},
+	// Azure's role definitions name the actions (documented); that they are needed is believed.
+	status := func(path, action string) endpoint {
+		return endpoint{method: http.MethodGet, path: inRegistry + path + "/operationStatuses/{operation}",
+			action: provider + "/registries" + action + "/operationStatuses/read", serve: getOperationStatus,
+			mayBeNew: true}
+	}
+	return []endpoint{
+		status("", ""),
+		status("/tokens/{name}", "/tokens"),
+		status("/scopeMaps/{name}", "/scopeMaps"),
+		// Without an action: who knows an operation's id has begun it.
 		{method: http.MethodGet, path: inSubscription + "/providers/" + provider +
 			"/locations/{location}/operationResults/{operation}", serve: getOperationResult},
 		{method: http.MethodGet, path: inSubscription + "/operationResults/{operation}", serve: getOperationResult},

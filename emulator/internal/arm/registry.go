@@ -39,7 +39,11 @@ func registryEndpoints() []endpoint {
 	}
 }
 
-func listRegistries(c *call) error { return c.page(listOf(c.registries(), nil, c.registryForm)) }
+func listRegistries(c *call) error {
+	return answerPage(c, c.registries(), registryName, c.registryForm)
+}
+
+func registryName(x *principal.RegistrySettings) string { return x.Name }
 
 func getRegistry(c *call) error { return c.answer(http.StatusOK, c.registryForm(c.registry)) }
 

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
@@ -57,14 +56,14 @@ func listResources(c *call) error {
 		}
 		return false
 	})
-	return c.page(listOf(all, nil, func(x *principal.RegistrySettings) any {
+	return answerPage(c, all, registryName, func(x *principal.RegistrySettings) any {
 		form := map[string]any{"id": x.ResourceID(), "name": x.Name, "type": provider + "/registries",
 			"location": x.Location, "sku": skuForm(x), "tags": tagsForm(x.Tags), "systemData": systemData(x, stampZ)}
 		if strings.Contains(c.r.URL.Query().Get("$expand"), "provisioningState") {
 			form["provisioningState"] = c.h.stateOf(x.ResourceID())
 		}
 		return form
-	}))
+	})
 }
 
 func hasTerm(x *principal.RegistrySettings, name, value string) bool {
@@ -93,20 +92,6 @@ func mapKeys(m map[string]string) (keys []string) {
 		keys = append(keys, k)
 	}
 	return keys
-}
-
-// page answers with the part of a list that $top and $skiptoken ask for, and a link to the
-// next one.
-func (c *call) page(all list) error {
-	q := c.r.URL.Query()
-	from, _ := strconv.Atoi(q.Get("$skiptoken"))
-	all.Value = all.Value[min(max(from, 0), len(all.Value)):]
-	if top, err := strconv.Atoi(q.Get("$top")); err == nil && top > 0 && top < len(all.Value) {
-		all.Value = all.Value[:top]
-		q.Set("$skiptoken", strconv.Itoa(from+top))
-		all.NextLink = origin(c.r) + c.r.URL.EscapedPath() + "?" + q.Encode()
-	}
-	return c.answer(http.StatusOK, all)
 }
 
 // registries returns the registries of the path's group or subscription that the caller

@@ -49,6 +49,14 @@ func (h *Handler) table() []endpoint {
 	return h.all
 }
 
+// Endpoints returns the endpoints, as METHOD PATH with names in braces.
+func Endpoints() (all []string) {
+	for _, e := range new(Handler).table() {
+		all = append(all, e.method+" "+e.path)
+	}
+	return all
+}
+
 // match returns the path's names, by the words in braces.
 func (e *endpoint) match(path []string) (map[string]string, bool) {
 	if len(path) != len(e.segments) {

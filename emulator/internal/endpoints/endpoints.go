@@ -75,7 +75,7 @@ type place struct {
 func Serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		answer.Empty(w, http.StatusMethodNotAllowed)
+		answer.ARMError(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "The resource is only read.")
 		return
 	}
 	scheme := "http"

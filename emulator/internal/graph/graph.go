@@ -6,9 +6,9 @@
 package graph
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/answer"
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/emulator/internal/jsonbody"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
 	"github.com/acrkit/acrkit/emulator/rule"
@@ -278,13 +279,17 @@ func (c *call) byIDs() (any, error) {
 		IDs   []string `json:"ids"`
 		Types []string `json:"types"`
 	}
-	err := json.NewDecoder(c.Body).Decode(&asked)
+	data, err := io.ReadAll(c.Body)
 	if _, tooMuch := errors.AsType[*http.MaxBytesError](err); tooMuch {
 		return nil, &failure{http.StatusRequestEntityTooLarge, "BadRequest", "The request is too large."}
 	}
+	if err == nil {
+		err = jsonbody.Decode(data, &asked)
+	}
 	switch {
 	case err != nil:
-		return nil, &failure{http.StatusBadRequest, "BadRequest", "Unable to read JSON request payload."}
+		return nil, &failure{http.StatusBadRequest, "BadRequest",
+			"Unable to read JSON request payload: " + clip(err.Error()) + "."}
 	case len(asked.IDs) == 0 || len(asked.IDs) > MaxIDs:
 		return nil, &failure{http.StatusBadRequest, "Request_BadRequest",
 			fmt.Sprintf("The property 'ids' must have from 1 to %d values.", MaxIDs)}

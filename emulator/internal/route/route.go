@@ -173,7 +173,8 @@ func entra(path string) Route {
 
 // Clean leaves one of the slashes that a path begins with. Clients whose endpoint of
 // Azure Resource Manager or Entra ends in a slash write //metadata/endpoints,
-// //subscriptions and //TENANT/oauth2/v2.0/token. Paths of the registry, of which it
+// //subscriptions and //TENANT/oauth2/v2.0/token. Several slashes later in a path are left:
+// no client writes them, and a name between them would be empty. Paths of the registry, of which it
 // is not known, and of the control API are left as they are.
 func Clean(r *http.Request) *http.Request {
 	path := "/" + strings.TrimLeft(r.URL.Path, "/")

@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/manage"
 )
 
@@ -115,6 +116,13 @@ func (a *Azure) Explain(ctx context.Context, err error) error {
 		if d, derr := diagnose.Explain(ctx, diagnose.Attempt{Registry: e.Registry, Err: err},
 			&diagnose.Options{NoProbes: true}); derr == nil {
 			out.Hint = d.Fix
+		}
+		if said, ok := errtext.ReadARMRefusal(err.Error()); ok {
+			out.Reason = fmt.Sprintf("the identity lacks the action %s on %s; the role %q has it", said.Action, said.Scope,
+				diagnose.RoleFor(said.Action))
+			if a.source != "" {
+				out.Reason += "; the identity is from " + a.source
+			}
 		}
 	case e.Code == acrkit.CodeCredentialRejected && a.source != "" && e.Reason != "":
 		out.Reason += "; it is from " + a.source

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"text/template"
@@ -140,6 +141,54 @@ func (e *Exporter) Write(ctx context.Context, s *iostreams.IOStreams, data any) 
 		return err
 	}
 	return writeJSON(s, v)
+}
+
+// WriteEach writes a list that need not fit into memory: a JSON array with one object a
+// line, so that diff compares two of them. An expression or a template needs the list as a
+// whole, and gets it.
+func (e *Exporter) WriteEach(ctx context.Context, s *iostreams.IOStreams, items iter.Seq2[any, error]) error {
+	whole := e.query != nil || e.template != nil
+	all, before := []any{}, "[\n"
+	for item, err := range items {
+		if err != nil {
+			return err
+		}
+		if whole {
+			all = append(all, item)
+			continue
+		}
+		v, err := e.selectFields(item)
+		if err != nil {
+			return err
+		}
+		line, err := jsonLine(v)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(s.Out, "%s%s", before, line); err != nil {
+			return err
+		}
+		before = ",\n"
+	}
+	if whole {
+		return e.Write(ctx, s, all)
+	}
+	if before == "[\n" {
+		_, err := fmt.Fprintln(s.Out, "[]")
+		return err
+	}
+	_, err := fmt.Fprint(s.Out, "\n]\n")
+	return err
+}
+
+// jsonLine returns a value as JSON without a line feed.
+func jsonLine(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	//rule:terminal-write-json-line
+	return visible.JSON(bytes.TrimSpace(b.Bytes())), err
 }
 
 func writeJSON(s *iostreams.IOStreams, v any) error {

@@ -81,7 +81,6 @@ var less = map[rule.ID]string{
 	rule.ApplicationDeleted:      empty401,
 	rule.ACRTokenKind:            alike,
 	rule.ARMAuthorizationMissing: ofARM,
-	rule.ARMTokenAudience:        ofARM,
 	rule.PlainHTTP:               emulators,
 	rule.ScopeTooLarge:           emulators,
 }

@@ -361,7 +361,7 @@ func exchangeScenarios() []scenario {
 		entra(rule.ARMRole, cause.ARMActionDenied, func(s *stage) diagnose.Attempt {
 			return s.get(theRegistry, bearer(s.entra(s.ServicePrincipal("AcrPull"), armScope)))
 		}),
-		entra(rule.ARMVersionMissing, cause.WrongUsage, func(s *stage) diagnose.Attempt {
+		entra(rule.ARMVersionMissing, cause.ARMRequestInvalid, func(s *stage) diagnose.Attempt {
 			return s.get("/subscriptions", bearer(s.entra(s.ServicePrincipal("AcrPull"), armScope)))
 		}),
 	}

@@ -4,6 +4,7 @@ package root
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/access"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cache"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/completion"
@@ -17,7 +18,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/proxy"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/repo"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/run"
-	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/scopemap"
+	scopemapcmd "github.com/acrkit/acrkit/cmd/acrkit/internal/cli/scopemap"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/tag"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/token"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/version"
@@ -94,8 +95,9 @@ func NewCmdRoot(f *cmdutil.Factory) *cobra.Command {
 	add("core", repo.NewCmdRepo(f), registry, auth, noCache, plainHTTP, debug)
 	add("core", tag.NewCmdTag(f), registry, auth, noCache, plainHTTP, debug)
 	add("core", manifest.NewCmdManifest(f), registry, auth, noCache, plainHTTP, debug)
+	add("core", access.NewCmdAccess(f), registry, auth, debug)
 	add("core", token.NewCmdToken(f), registry, auth, debug)
-	add("core", scopemap.NewCmdScopeMap(f), registry, auth, debug)
+	add("core", scopemapcmd.NewCmdScopeMap(f), registry, auth, debug)
 	add("core", emulator.NewCmdEmulator(f))
 	add("core", login.NewCmdLogin(f, nil), registry, plainHTTP, debug)
 	add("core", logout.NewCmdLogout(f, nil), registry)

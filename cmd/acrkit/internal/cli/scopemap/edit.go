@@ -1,4 +1,4 @@
-package scopemap
+package scopemapcmd
 
 import (
 	"context"
@@ -22,8 +22,8 @@ import (
 //rule:scope-map-tries
 const maxTries = 8
 
-// maxPause is the longest random time before the next try, so that editors who met do not
-// meet again.
+// maxPause is the longest random time before the second try, so that editors who met do not
+// meet again. It grows with each try.
 const maxPause = 2 * time.Second
 
 // editOptions are what "scope-map edit" needs.
@@ -101,21 +101,22 @@ func editRun(ctx context.Context, opts *editOptions) error {
 	}
 	var agreed string // the difference that was agreed to
 	for try := 1; ; try++ {
-		err := opts.edit(ctx, r, &agreed)
+		err := opts.edit(ctx, r, try > 1, &agreed)
 		//rule:scope-map-edit-again
 		if !errors.Is(err, acrkit.CodeConflict) || try == maxTries {
 			return opts.Explain(ctx, err, sentence.ShowScopeMaps)
 		}
 		cmdutil.Say(opts.IO.ErrOut, "Somebody else changed the %s at the same time; the edit is made again.",
 			rights.ScopeMap(opts.Name))
-		if err := pause(ctx); err != nil {
+		if err := pause(ctx, rand.N(time.Duration(try)*maxPause)); err != nil { //nolint:gosec // no secret depends on it
 			return err
 		}
 	}
 }
 
-// edit makes the edit once, to what the scope map is now.
-func (opts *editOptions) edit(ctx context.Context, r *manage.Registry, agreed *string) error {
+// edit makes the edit once, to what the scope map is now. again says that it was made
+// before, and met a change of somebody else.
+func (opts *editOptions) edit(ctx context.Context, r *manage.Registry, again bool, agreed *string) error {
 	m, err := r.ScopeMap(ctx, opts.Name)
 	if err != nil {
 		return err
@@ -131,7 +132,11 @@ func (opts *editOptions) edit(ctx context.Context, r *manage.Registry, agreed *s
 		Tokens:   tokens,
 		Question: "Give these rights?"}
 	effect.Notes = rights.StillGranted(effect.After, opts.Remove)
-	if slices.Equal(effect.Before, effect.After) {
+	// After a conflict, the lines may be there for now by the change of somebody who has read
+	// them, while another one that takes them back is on its way. Only a change of one's own
+	// shows that: it is made again.
+	//rule:scope-map-edit-rewrite
+	if !again && slices.Equal(effect.Before, effect.After) {
 		for _, note := range effect.Notes {
 			cmdutil.Say(opts.IO.ErrOut, "%s", note)
 		}
@@ -139,7 +144,7 @@ func (opts *editOptions) edit(ctx context.Context, r *manage.Registry, agreed *s
 		return nil
 	}
 	// What was agreed to is not asked again, unless it is something else now.
-	if difference := effect.Text(opts.Registry); difference != *agreed {
+	if difference := effect.Text(opts.Registry); difference != *agreed && !(again && effect.Difference().Same()) {
 		ok, err := opts.Agree(ctx, effect)
 		if err != nil || !ok {
 			return err
@@ -153,9 +158,9 @@ func (opts *editOptions) edit(ctx context.Context, r *manage.Registry, agreed *s
 	return nil
 }
 
-// pause waits a random time.
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(rand.N(maxPause)) //nolint:gosec // no secret depends on it
+// pause waits.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

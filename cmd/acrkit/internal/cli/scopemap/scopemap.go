@@ -1,5 +1,5 @@
-// Package scopemap holds the "acrkit scope-map" commands.
-package scopemap
+// Package scopemapcmd holds the "acrkit scope-map" commands.
+package scopemapcmd
 
 import (
 	"github.com/spf13/cobra"

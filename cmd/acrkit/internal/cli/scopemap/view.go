@@ -1,4 +1,4 @@
-package scopemap
+package scopemapcmd
 
 import (
 	"context"

@@ -77,7 +77,7 @@ func deleteRun(ctx context.Context, opts *deleteOptions) error {
 		return nil
 	}
 	if err := r.DeleteScopeMap(ctx, m.Name); err != nil {
-		return halfDone(err, opts.Registry, "the token was deleted, and the "+rights.ScopeMap(m.Name)+" was not",
+		return halfDone(explain(err), opts.Registry, "the token was deleted, and the "+rights.ScopeMap(m.Name)+" was not",
 			sentence.Fix(sentence.DeleteScopeMap, map[string]string{"host": opts.Registry.Host(), "scope_map": m.Name}))
 	}
 	cmdutil.Say(opts.IO.ErrOut, "Deleted the %s.", rights.ScopeMap(m.Name))

@@ -13,12 +13,14 @@ func NewCmdToken(f *cmdutil.Factory) *cobra.Command {
 	cmd.AddCommand(
 		newCmdList(f, nil),
 		newCmdView(f, nil),
+		newCmdStatus(f, nil),
 		newCmdCreate(f, nil),
 		newCmdEdit(f, nil),
 		newCmdDisable(f, nil),
 		newCmdEnable(f, nil),
 		newCmdDelete(f, nil),
 		newCmdRotate(f, nil),
+		newCmdRevoke(f, nil),
 	)
 	return cmd
 }

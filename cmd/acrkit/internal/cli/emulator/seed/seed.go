@@ -19,11 +19,11 @@ import (
 // NewCmdSeed returns "emulator seed" with its verbs.
 func NewCmdSeed(f *cmdutil.Factory) *cobra.Command {
 	cmd := cmdutil.Group(&cobra.Command{
-		Use: "seed <command>", Short: "Write, check and export seed files",
+		Use: "seed <command>", Short: "Write, check, export and import seed files",
 		Long: "A seed is a YAML file that says what the emulator holds at first: Entra tenants and\napplications, " +
 			"registries with their scope maps, tokens and repositories.",
 	})
-	cmd.AddCommand(newCmdInit(f, nil), newCmdCheck(f, nil), newCmdExport(f))
+	cmd.AddCommand(newCmdInit(f, nil), newCmdCheck(f, nil), newCmdExport(f), newCmdImport(f, nil))
 	return cmd
 }
 
