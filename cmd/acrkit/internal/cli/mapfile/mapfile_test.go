@@ -44,6 +44,10 @@ func TestRead(t *testing.T) {
 		{"actions in capitals", `{"actions":` + quoted + `,"Actions":["repositories/*/content/write"]}`, "not spelled"},
 		{"properties in capitals", `{"Properties":{"actions":` + quoted + `}}`, "not spelled"},
 		{"actions twice in a list", `{"value":[{"actions":` + quoted + `,"actions":[]}]}`, "twice"},
+		{"actions twice in an array", `[{"actions":` + quoted + `,"actions":[]}]`, "twice"},
+		{"actions in capitals in an array", `[{"actions":` + quoted + `,"Actions":[]}]`, "not spelled"},
+		{"actions twice in a template", `{"$schema":"x","resources":[{"type":"Microsoft.ContainerRegistry/registries/` +
+			`scopeMaps","name":"r/m","properties":{"actions":[],"actions":[]}}]}`, "twice"},
 		{"not JSON", `{"actions":`, "not JSON"},
 		{"wrong array", `[1,2`, "not JSON"},
 		{"an array of numbers", `[1,2]`, "not the JSON of a scope map"},

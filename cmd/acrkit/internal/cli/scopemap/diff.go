@@ -57,7 +57,8 @@ func newCmdDiff(f *cmdutil.Factory, runF func(context.Context, *diffOptions) err
 			return diffRun(cmd.Context(), opts)
 		},
 	}
-	cmdutil.AddJSONFlags(cmd, &opts.Exporter, cmdutil.RightFields)
+	cmdutil.AddJSONFlags(cmd, &opts.Exporter, rightFields)
+	cmdutil.TakeGlobals(cmd) // it asks no registry
 	return cmd
 }
 
@@ -72,7 +73,7 @@ func diffRun(ctx context.Context, opts *diffOptions) error {
 			Reason: fmt.Sprintf("%v\n%v", errBefore, errAfter), Hint: acrkit.HintOf(errBefore)}
 	}
 	d := scopemap.Diff(before, after)
-	if err := cmdutil.PrintDifference(ctx, opts.IO, opts.Exporter, d); err != nil {
+	if err := printDifference(ctx, opts.IO, opts.Exporter, d); err != nil {
 		return err
 	}
 	if d.Same() {
