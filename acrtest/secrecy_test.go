@@ -400,7 +400,7 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		control.TokenChange{}, control.Expiry{},
 		scopemap.Pattern(""), scopemap.Finding{}, scopemap.Duplicate, scopemap.SeverityInfo,
 		manage.Settings{}, manage.ScopeMap{}, manage.Slot1, manage.TokenChange{}, manage.Change{}, manage.Rights{},
-		manage.Identity{}, manage.Assignment{}, manage.Role{}, rotate.Step(""), rotate.Phase(""), rotate.Delivered{},
+		manage.Identity{}, manage.Assignment{}, manage.Role{}, manage.Permission{}, rotate.Step(""), rotate.Phase(""), rotate.Delivered{},
 		policy.Window{},
 		policy.ActionWait,
 		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{},

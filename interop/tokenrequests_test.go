@@ -23,7 +23,8 @@ func TestTokenRequests(t *testing.T) {
 	const client, secret = "22222222-2222-2222-2222-222222222222", "interop-principal-secret-000021"
 	s := signInAz(t, e, data, token{client, secret})
 	ours := newSession(t, e)
-	ours.env = append(ours.env, "ACR_NAME="+e.host, "AZURE_AUTHORITY_HOST=https://"+e.host+"/", "AZURE_CLIENT_ID="+client,
+	ours.env = append(ours.env, "ACR_NAME="+e.host, "AZURE_AUTHORITY_HOST=https://"+e.host+"/",
+		"AZURE_CLIENT_ID="+client,
 		"AZURE_TENANT_ID=11111111-1111-1111-1111-111111111111", "AZURE_CLIENT_SECRET="+secret)
 	count := func(s *session, command string) int {
 		t.Helper()

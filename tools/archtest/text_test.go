@@ -38,6 +38,7 @@ var readsText = map[string]string{
 	"internal/wire/response.go actions": "leaves out a name that the sentence has already; " +
 		"nothing else hangs on it",
 	"internal/wire/network.go Within":                       "a constant: the operation that tells a person nothing",
+	"manage/policy/policy.go Parse":                         "the YAML library gives no type to its errors",
 	"emulator/seed/yaml.go problems.addSyntax":              "the YAML library gives no type to its errors",
 	"emulator/control/client.go refusedBy":                  "takes the first word off a sentence of the control API",
 	"cmd/acrkit/internal/cli/cmdutil/errors.go oneLine":     "makes one line of several",

@@ -5,6 +5,23 @@ func tokenRules() []rule {
 	const cli = "./cmd/acrkit/internal/cli"
 	return []rule{
 		{
+			"manage",
+			"The identity's token goes to Azure Resource Manager alone; a change that was made from an old state is " +
+				"refused or reported; nothing waits without a limit.",
+			[]change{
+				{"manage-origin", never(), "", "TestOtherHost"},
+				{"manage-https", never(), "", "TestEndpoint"},
+				{"manage-max-subscriptions", value("$ + 1"), "", "TestManySubscriptions"},
+				{"manage-max-subscriptions", value("$ - 1"), "", "TestManySubscriptions"},
+				{"manage-read-before-write", never(), "", "TestConflict"},
+				{"manage-read-after-write", never(), "", "TestConflict"},
+				{"manage-slow-write", never(), "", "TestSlowWrite"},
+				{"manage-remove-created", never(), "", "TestRemoveAnother"},
+				{"stalls-manage-change", value("$ * 10"), "", "TestTooLong"},
+				{"stalls-manage-request", value("$ * 2"), "", "TestSilence"},
+			},
+		},
+		{
 			"tokens",
 			"A command for tokens asks before rights get wider, replaces nothing that is there, and shows no " +
 				"password on a terminal.",

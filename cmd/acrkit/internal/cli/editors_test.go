@@ -45,7 +45,8 @@ func TestEditors(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			r := newOperator(t, reg, who).must(t, "scope-map", "view", "shared", "--json", "actions", "--jq", ".actions[]")
+			r := newOperator(t, reg, who).must(t, "scope-map", "view", "shared", "--json", "actions", "--jq",
+				".actions[]")
 			now := strings.Fields(r.out)
 			told := 0
 			for i, r := range all {

@@ -114,7 +114,8 @@ func TestPermissionsPage(t *testing.T) {
 	var every []string
 	for _, p := range permissions {
 		line := strings.NewReplacer("{token}", "TOKEN", "{map}", "MAP", "{new}", "NAME", " --yes", "", " --to -", "",
-			" --never-expires", "", " --slot password1", "", " --to file:{file}", "", "samples/app:content/read", "RIGHT", "samples/app:content/write",
+			" --never-expires", "", " --slot password1", "", " --to file:{file}", "", "samples/app:content/read",
+			"RIGHT", "samples/app:content/write",
 			"RIGHT").Replace(p.line)
 		var short []string
 		for _, a := range p.actions {

@@ -118,7 +118,8 @@ func (a *Azure) Explain(ctx context.Context, err error) error {
 			out.Hint = d.Fix
 		}
 		if said, ok := errtext.ReadARMRefusal(err.Error()); ok {
-			out.Reason = fmt.Sprintf("the identity lacks the action %s on %s; the role %q has it", said.Action, said.Scope,
+			out.Reason = fmt.Sprintf("the identity lacks the action %s on %s; the role %q has it", said.Action,
+				said.Scope,
 				diagnose.RoleFor(said.Action))
 			if a.source != "" {
 				out.Reason += "; the identity is from " + a.source

@@ -64,7 +64,8 @@ func deleteRun(ctx context.Context, opts *deleteOptions) error {
 			Op:       "delete the " + rights.ScopeMap(m.Name),
 			Registry: opts.Registry,
 			Reason:   "it is used by " + rights.Tokens(tokens) + "; give them another one, or delete them",
-			Hint:     sentence.Fix(sentence.ViewToken, map[string]string{"host": opts.Registry.Host(), "token": tokens[0]})}
+			Hint: sentence.Fix(sentence.ViewToken,
+				map[string]string{"host": opts.Registry.Host(), "token": tokens[0]})}
 	}
 	agreed, err := opts.Agree(ctx, rights.Effect{What: rights.ScopeMap(m.Name), Before: m.Actions, Always: true,
 		Question: "Delete the " + rights.ScopeMap(m.Name) + "?"})

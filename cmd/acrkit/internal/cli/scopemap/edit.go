@@ -105,7 +105,8 @@ func editRun(ctx context.Context, opts *editOptions) error {
 		}
 		cmdutil.Say(opts.IO.ErrOut, "Somebody else changed the %s at the same time; the edit is made again.",
 			rights.ScopeMap(opts.Name))
-		if err := pause(ctx, rand.N(time.Duration(try)*maxPause)); err != nil { //nolint:gosec // no secret depends on it
+		if err := pause(ctx,
+			rand.N(time.Duration(try)*maxPause)); err != nil { //nolint:gosec // no secret depends on it
 			return err
 		}
 	}
