@@ -15,6 +15,7 @@
 //   - [github.com/acrkit/acrkit/manage]: scope maps, tokens and passwords, over Azure Resource Manager
 //   - [github.com/acrkit/acrkit/manage/sink]: where a token's password is delivered: files, Docker, commands
 //   - [github.com/acrkit/acrkit/manage/rotate]: a token's password is replaced without an outage
+//   - [github.com/acrkit/acrkit/manage/policy]: the passwords of many tokens are replaced by a policy
 //   - [github.com/acrkit/acrkit/proxy]: an ACR on loopback that asks the real one with your credential
 //   - [github.com/acrkit/acrkit/diagnose]: why a request was refused, with the evidence and the fix
 //   - [github.com/acrkit/acrkit/credhelper]: the protocols of Docker's credential helpers and of the kubelet

@@ -35,6 +35,7 @@ import (
 	"github.com/acrkit/acrkit/emulator/seed"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/manage"
+	"github.com/acrkit/acrkit/manage/policy"
 	"github.com/acrkit/acrkit/manage/rotate"
 	"github.com/acrkit/acrkit/manage/sink"
 	"github.com/acrkit/acrkit/proxy"
@@ -44,7 +45,7 @@ import (
 
 // packages are those whose exported types users hold, print and log.
 var packages = []string{"", "scopemap", "auth", "auth/azureauth", "registry", "proxy", "credhelper",
-	"diagnose", "manage", "manage/rotate", "manage/sink", "emulator",
+	"diagnose", "manage", "manage/policy", "manage/rotate", "manage/sink", "emulator",
 	"emulator/control", "emulator/fault", "emulator/seed", "acrtest"}
 
 const shownSecret = "s3cret-that-must-not-be-shown"
@@ -330,6 +331,10 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		"manage.Client":             "the identity is behind a pointer to its source",
 		"manage.Registry":           "likewise",
 		"sink.Options":              "functions",
+		"policy.Policy":             "its tokens are of a listed type",
+		"policy.Token":              "names and durations; sinks are of a package whose tests print them",
+		"policy.Item":               "words; its result is of a listed type",
+		"policy.Fleet":              "functions, and types that are listed",
 		"rotate.Rotation":           "functions, names and durations; sinks are of a package whose tests print them",
 		"rotate.Plan":               "words and times; likewise",
 		"rotate.SinkState":          "a word; likewise",
@@ -375,7 +380,8 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		auth.KindAnonymous, auth.AudienceACR, auth.EntraOptions{}, auth.EntraRefusal{}, auth.Lookup{}, auth.Place{},
 		auth.PlaceFile, auth.OutcomeUsed,
 		registry.OrderDefault, registry.Attributes{}, registry.AttributeChange{}, registry.RepositoryProperties{},
-		registry.Tag{}, registry.Manifest{}, registry.Reference{}, registry.DeletedRepository{},
+		registry.Tag{}, registry.Manifest{}, registry.Reference{}, registry.Referrer{},
+		registry.DeletedRepository{},
 		emulator.ApplicationName{}, emulator.Finding{}, emulator.SeedMode(""), emulator.Collected{},
 		emulator.Deviation(""), emulator.OperationStyle(""), emulator.Decision{}, emulator.DecisionFilter{},
 		emulator.TokenSpec{}, seed.Lifetimes{},
@@ -395,6 +401,8 @@ func TestNoExportedTypeShowsASecret(t *testing.T) {
 		scopemap.Pattern(""), scopemap.Finding{}, scopemap.Duplicate, scopemap.SeverityInfo,
 		manage.Settings{}, manage.ScopeMap{}, manage.Slot1, manage.TokenChange{}, manage.Change{}, manage.Rights{},
 		manage.Identity{}, manage.Assignment{}, manage.Role{}, rotate.Step(""), rotate.Phase(""), rotate.Delivered{},
+		policy.Window{},
+		policy.ActionWait,
 		diagnose.Recorded, diagnose.Cause{}, diagnose.Proved, diagnose.OK, diagnose.Probe{}, diagnose.RegistryState{},
 		diagnose.Want{}, diagnose.Missing{},
 	} {

@@ -16,6 +16,8 @@ import (
 
 // maxLooked is how many tags, and how many manifests, are looked through for a lock: a
 // page of each.
+//
+//rule:change-limits-max-looked
 const maxLooked = 1000
 
 const sayLocked = "the registry answered 405 REGISTRY_DISALLOWED_OPERATION"

@@ -2,6 +2,7 @@ package diagnose_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,7 +30,8 @@ func TestExplain_finds_the_lock(t *testing.T) {
 		{"manifest by its tag", http.MethodDelete, "digest", "tag", "delete", "tag unlock HOST/samples/app:v1"},
 		{"manifest", http.MethodDelete, "digest", "manifest", "write", "manifest unlock HOST/samples/app@DIGEST"},
 		{"repository by a tag", http.MethodDelete, "", "tag", "delete", "tag unlock HOST/samples/app:v1"},
-		{"repository by a manifest", http.MethodDelete, "", "manifest", "delete", "manifest unlock HOST/samples/app@DIGEST"},
+		{"repository by a manifest", http.MethodDelete, "", "manifest", "delete",
+			"manifest unlock HOST/samples/app@DIGEST"},
 		{"repository", http.MethodDelete, "", "repository", "delete", "repo unlock HOST/samples/app"},
 		{"pull", http.MethodGet, "tag", "manifest", "read", "manifest unlock HOST/samples/app@DIGEST --read"},
 		{"pull of a tag", http.MethodGet, "tag", "tag", "read", "tag unlock HOST/samples/app:v1 --read"},
@@ -83,5 +85,35 @@ func TestExplain_finds_the_lock(t *testing.T) {
 				t.Errorf("%s %s: %s, want %s; %q", d.Confidence, d.Code, d.Fix, fix, d.Evidence)
 			}
 		})
+	}
+}
+
+// TestExplain_looks_through_a_page: of a repository's tags, the first thousand are looked
+// through for a lock.
+func TestExplain_looks_through_a_page(t *testing.T) {
+	const repo = "samples/app"
+	reg := acrtest.NewRegistry(t, nil)
+	var tags []string
+	for i := range 1001 {
+		tags = append(tags, fmt.Sprintf("t%04d", i))
+	}
+	reg.Push(repo, tags...)
+	cred := reg.Token("all-rights", "repositories/*/content/delete", "repositories/*/metadata/read",
+		"repositories/*/metadata/write").Credential()
+	c := reg.Client(cred)
+	locked := func(tag string, off bool) {
+		t.Helper()
+		if _, err := c.UpdateTag(t.Context(), repo, tag, registry.AttributeChange{Delete: &off}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for tag, want := range map[string]bool{"t0999": true, "t1000": false} {
+		locked(tag, false)
+		_, refusal := c.DeleteRepository(t.Context(), repo)
+		d, err := diagnose.Explain(t.Context(), diagnose.Attempt{Err: refusal, Transport: reg.Transport(cred)}, nil)
+		if err != nil || (d.Confidence == diagnose.Proved) != want || strings.HasSuffix(d.Fix, ":"+tag) != want {
+			t.Errorf("%s: %s %s, %v", tag, d.Confidence, d.Fix, err)
+		}
+		locked(tag, true)
 	}
 }

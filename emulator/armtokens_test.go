@@ -206,6 +206,18 @@ func TestArmToken(t *testing.T) {
 	}
 }
 
+// TestArmPastExpiry: an expiry in the past is taken, and the password does not work.
+func TestArmPastExpiry(t *testing.T) {
+	f := start(t, nil)
+	a := f.arm().want(200, "POST", "/generateCredentials", `{"tokenId":"`+armRegistry+`/tokens/ci-pull",`+
+		`"name":"password1","expiry":"2020-01-01T00:00:00Z"}`)
+	var v struct{ Passwords []struct{ Value string } }
+	must(t, json.Unmarshal([]byte(a.body), &v))
+	if a := f.password("ci-pull", v.Passwords[0].Value, ""); a.status != 401 || f.last().RuleID != "password-expired" {
+		t.Errorf("%d by %q", a.status, f.last().RuleID)
+	}
+}
+
 // TestArmLatePassword: with the fault a renewed password works later.
 func TestArmLatePassword(t *testing.T) {
 	f := start(t, nil)

@@ -79,7 +79,8 @@ func TestChangeRequests(t *testing.T) {
 	for _, x := range []struct{ az, ours string }{
 		{"acr repository show --image samples/app:v1", "tag view samples/app:v1"},
 		{"acr repository untag --image samples/app:v1", "tag delete --yes samples/app:v2"},
-		{"acr repository update --image samples/app:stays --write-enabled false", "tag lock --delete samples/app:stays"},
+		{"acr repository update --image samples/app:stays --write-enabled false",
+			"tag lock --delete samples/app:stays"},
 		{"acr repository delete --yes --image samples/app:az", "manifest delete --yes samples/app:ours"},
 		{"acr repository delete --yes --repository samples/az", "repo delete --yes samples/ours"},
 	} {

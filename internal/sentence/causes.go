@@ -32,7 +32,7 @@ var generalCauses = map[string]Cause{
 			"off loopback",
 		Difference: "nothing was sent at all",
 		Proof:      "the host's name",
-		Fix:        NameRegistry,
+		Fix:        TrustHost,
 	},
 	"ACRK003": {
 		Title:      "no credential was found, and the registry requires one",

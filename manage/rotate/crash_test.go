@@ -70,6 +70,11 @@ var situations = []situation{
 		*rec = Record{Phase: PhaseDelivered, Slot: manage.Slot2, Created: w.slots[manage.Slot2].Created,
 			Retire: time.Now().Add(-200 * time.Hour)}
 	}},
+	{name: "an old password in a helper, the new one in a file", askLost: true, make: func(w *world, _ *Record) {
+		w.places["helper"] = helper(w.put(manage.Slot1, 480*time.Hour, 0))
+		w.places["file"] = file(w.put(manage.Slot2, 240*time.Hour, 0))
+		w.places["file"].written = w.slots[manage.Slot2].Created
+	}},
 	{name: "sinks that disagree", make: func(w *world, _ *Record) {
 		w.places["a"] = file(w.put(manage.Slot1, 480*time.Hour, 0))
 		w.places["b"] = file(w.put(manage.Slot2, 240*time.Hour, 0))

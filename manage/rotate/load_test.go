@@ -220,7 +220,8 @@ func fleet(t *testing.T, reg *acrtest.Registry, token acrtest.Token, path string
 // passwords are those of Azure Resource Manager, with an identity that was just signed in.
 func passwords(t *testing.T, reg *acrtest.Registry) *manage.Registry {
 	t.Helper()
-	client, err := manage.New(reg.ServicePrincipal("Owner").AzureCredential(), &manage.Options{Transport: reg.RoundTripper()})
+	client, err := manage.New(reg.ServicePrincipal("Owner").AzureCredential(),
+		&manage.Options{Transport: reg.RoundTripper()})
 	if err != nil {
 		t.Fatal(err)
 	}

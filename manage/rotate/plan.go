@@ -36,8 +36,8 @@ func (r *Rotation) check(generates bool) error {
 		return usage("the grace is shorter than %s: the longest cache of the sinks, and a minute", least)
 	//rule:rotate-expires
 	case generates && r.Expires <= r.Next+least:
-		return usage("the new password would expire after %s, before the next rotation: that comes after %s, and takes "+
-			"%s at least", r.Expires, r.Next, least)
+		return usage("the new password would expire after %s, before the next rotation: that comes after %s, and "+
+			"takes %s at least", r.Expires, r.Next, least)
 	}
 	return nil
 }
@@ -76,8 +76,9 @@ func (r *Rotation) plan(st *state) (Plan, error) {
 	stale := st.where(func(h holding) bool { return h.stale })
 	//rule:rotate-replace
 	if p.Step != StepRetire && len(stale) > 0 && !r.Replace {
-		e := r.fail(acrkit.CodeUsage, fmt.Sprintf("%s holds a password that the registry does not accept, and that may be "+
-			"another token's", names(stale)))
+		e := r.fail(acrkit.CodeUsage,
+			fmt.Sprintf("%s holds a password that the registry does not accept, and that may be "+
+				"another token's", names(stale)))
 		e.Hint = r.hint(sentence.ReplaceStale)
 		return p, &StaleError{e}
 	}
@@ -102,8 +103,9 @@ func (r *Rotation) decide(st *state) (Plan, error) {
 	if r.Slot != "" {
 		//rule:rotate-slot-held
 		if by := st.holders(r.Slot); len(by) > 0 {
-			return Plan{}, r.fail(acrkit.CodeUsage, fmt.Sprintf("%s is held by %s, which would have no working password",
-				r.Slot, names(by)))
+			return Plan{}, r.fail(acrkit.CodeUsage,
+				fmt.Sprintf("%s is held by %s, which would have no working password",
+					r.Slot, names(by)))
 		}
 		return st.generate(r.Slot), nil
 	}
@@ -120,7 +122,8 @@ func (r *Rotation) decide(st *state) (Plan, error) {
 		case st.tooYoung():
 			return Plan{}, r.young(st, names(unknown)+" may hold either password")
 		}
-		return Plan{}, r.ambiguous(fmt.Sprintf("%s may hold %s or %s, and nothing tells which", names(unknown), older.Slot,
+		return Plan{}, r.ambiguous(fmt.Sprintf("%s may hold %s or %s, and nothing tells which", names(unknown),
+			older.Slot,
 			newer.Slot))
 	}
 	haveOld, haveNew := len(st.holders(older.Slot)) > 0, len(st.holders(newer.Slot)) > 0
@@ -147,7 +150,8 @@ func (r *Rotation) decide(st *state) (Plan, error) {
 	case haveNew && st.givesBack(newer.Slot):
 		return Plan{Step: StepDeliver, Slot: newer.Slot, Old: older.Slot}, nil
 	case haveNew:
-		return Plan{}, r.ambiguous(fmt.Sprintf("%s holds %s, and no sink gives its value back to be delivered to the others",
+		return Plan{}, r.ambiguous(fmt.Sprintf("%s holds %s, and no sink gives its value back to be delivered to "+
+			"the others",
 			names(st.holders(newer.Slot)), newer.Slot))
 	}
 	return Plan{}, r.ambiguous(fmt.Sprintf("no sink holds %s or %s, and somebody else may use either", older.Slot,
@@ -236,8 +240,9 @@ func (r *Rotation) ambiguous(reason string) error {
 
 // another is the error if somebody else rotates the same token.
 func (r *Rotation) another(p manage.Password, age time.Duration) error {
-	e := r.fail(acrkit.CodeConflict, fmt.Sprintf("%s was created %s ago and is in no sink: another rotation may be at work",
-		p.Slot, age.Round(time.Second)))
+	e := r.fail(acrkit.CodeConflict,
+		fmt.Sprintf("%s was created %s ago and is in no sink: another rotation may be at work",
+			p.Slot, age.Round(time.Second)))
 	e.Hint = sentence.Fix(sentence.TryAgain, nil)
 	return e
 }

@@ -42,7 +42,6 @@ const (
 	skew = 5 * time.Minute
 	// lateAfter is the age of a password from which a sink's file that gets it keeps its own
 	// time, which tells when that was.
-	//rule:rotate-late-after
 	lateAfter = 24 * time.Hour
 )
 

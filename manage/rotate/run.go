@@ -102,7 +102,8 @@ func (r *Rotation) Finish(ctx context.Context) (Result, error) {
 	case p.Step == StepGenerate && len(st.live) < 2:
 		return out, nil
 	case p.Step != StepRetire:
-		e := r.fail(acrkit.CodeIncomplete, fmt.Sprintf("the last rotation was cut off, and not every sink has %s", p.Slot))
+		e := r.fail(acrkit.CodeIncomplete, fmt.Sprintf("the last rotation was cut off, and not every sink has %s",
+			p.Slot))
 		e.Hint = r.hint(sentence.RotateAgain)
 		return out, e
 	}
@@ -382,8 +383,9 @@ func (r *Rotation) deliver(ctx context.Context, c *current, to []holding) error 
 	}
 	//rule:rotate-verified
 	if unverified > 0 {
-		e := r.fail(acrkit.CodeIncomplete, fmt.Sprintf("%s was delivered, and the old password is not removed: %d sinks "+
-			"can be neither read back nor verified", c.Slot, unverified))
+		e := r.fail(acrkit.CodeIncomplete,
+			fmt.Sprintf("%s was delivered, and the old password is not removed: %d sinks "+
+				"can be neither read back nor verified", c.Slot, unverified))
 		e.Hint = sentence.Fix(sentence.ExplainSinks, nil)
 		return e
 	}
@@ -472,7 +474,8 @@ func (r *Rotation) still(ctx context.Context, c *current) error {
 		return err
 	}
 	if !ok {
-		return r.fail(acrkit.CodeIncomplete, fmt.Sprintf("%s is not removed: %s is not accepted any more", c.old.Slot, c.Slot))
+		return r.fail(acrkit.CodeIncomplete, fmt.Sprintf("%s is not removed: %s is not accepted any more",
+			c.old.Slot, c.Slot))
 	}
 	return nil
 }
@@ -494,8 +497,9 @@ func (r *Rotation) tooLate(ctx context.Context, err error) error {
 	if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	e := r.fail(acrkit.CodeUnavailable, fmt.Sprintf("Azure Resource Manager did not answer within %s, and a later answer "+
-		"could undo what another rotation has done", changeWithin))
+	e := r.fail(acrkit.CodeUnavailable,
+		fmt.Sprintf("Azure Resource Manager did not answer within %s, and a later answer "+
+			"could undo what another rotation has done", changeWithin))
 	e.Hint = r.hint(sentence.RotateAgain)
 	return e
 }

@@ -119,7 +119,8 @@ func (f *file) Deliver(ctx context.Context, v Value) error {
 	data := []byte(v.Password.Reveal())
 	if f.docker {
 		var err error
-		if data, err = dockerconf.PutLogin([]byte(f.seen.Reveal()), v.Registry.Host(), v.Token, v.Password.Reveal()); err != nil {
+		if data, err = dockerconf.PutLogin([]byte(f.seen.Reveal()), v.Registry.Host(), v.Token,
+			v.Password.Reveal()); err != nil {
 			return f.foreign("it " + err.Error())
 		}
 	}

@@ -48,6 +48,8 @@ func loginRules() []rule {
 				{"change-index-gone", never(), cli, "TestManifestDelete_of_an_index"},
 				{"change-limits-max-indexes", value("$ + 1"), "", "TestReadParents_limit"},
 				{"change-limits-max-indexes", value("$ - 1"), "", "TestReadParents_limit"},
+				{"change-limits-max-looked", value("$ + 1"), "", "TestExplain_looks_through_a_page"},
+				{"change-limits-max-looked", value("$ - 1"), "", "TestExplain_looks_through_a_page"},
 			},
 		},
 		{

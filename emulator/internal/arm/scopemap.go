@@ -38,13 +38,7 @@ func listScopeMaps(c *call) error {
 	return answerPage(c, all, func(m scopeMapAt) string { return m.Name }, c.scopeMapForm)
 }
 
-func getScopeMap(c *call) error {
-	m, ok := c.scopeMap()
-	if !ok {
-		return notInRegistry(c.names["name"])
-	}
-	return c.answer(http.StatusOK, c.scopeMapForm(m))
-}
+func getScopeMap(c *call) error { return c.answerChild(c.scopeMap()) }
 
 // scopeMapBody is a request to make or change a scope map.
 type scopeMapBody struct {
@@ -122,30 +116,19 @@ func patchScopeMap(c *call) error {
 	return c.reportScopeMap("Updating", AsyncOperation)
 }
 
-// deleteScopeMap is recorded: 202, then an operation; 204 if there is none (documented).
 func deleteScopeMap(c *call) error {
 	name := c.names["name"]
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if _, ok := c.h.Store.StoredScopeMap(c.registry.ID, name); !ok {
-		return c.empty(http.StatusNoContent)
-	}
-	if err := c.updateRegistry(func(r *write.Registry) error { return r.DeleteScopeMap(name) }); err != nil {
-		return err
-	}
-	return c.report(operation{kind: "scopemap", resource: c.scopeMapID(name), location: c.registry.Location,
-		doing: "Deleting", style: Location}, nil)
+	x, found := c.scopeMap()
+	return c.removeChild(x, found, func(r *write.Registry) error { return r.DeleteScopeMap(name) })
 }
 
 // reportScopeMap answers a change of the scope map that the path names.
 func (c *call) reportScopeMap(doing string, style Style) error {
-	m, ok := c.scopeMap()
-	if !ok { // it was deleted meanwhile
-		return notInRegistry(c.names["name"])
-	}
-	return c.report(operation{kind: "scopemap", resource: c.scopeMapID(m.Name), location: c.registry.Location,
-		doing: doing, style: style}, func() any { return c.scopeMapForm(m) })
+	x, found := c.scopeMap()
+	return c.reportChild(x, found, doing, style)
 }
 
 type scopeMapAt struct {
@@ -154,12 +137,16 @@ type scopeMapAt struct {
 }
 
 // scopeMap finds the scope map that the path names.
-func (c *call) scopeMap() (scopeMapAt, bool) {
-	if m, ok := c.h.Store.StoredScopeMap(c.registry.ID, c.names["name"]); ok {
-		return scopeMapAt{m.Map(), m.Created}, true
+func (c *call) scopeMap() (child, bool) {
+	var m scopeMapAt
+	stored, ok := c.h.Store.StoredScopeMap(c.registry.ID, c.names["name"])
+	if ok {
+		m = scopeMapAt{stored.Map(), stored.Created}
+	} else {
+		m.created = c.registry.Created
+		m.Map, ok = c.h.Store.ScopeMap(c.registry.ID, c.names["name"])
 	}
-	m, ok := c.h.Store.ScopeMap(c.registry.ID, c.names["name"])
-	return scopeMapAt{m, c.registry.Created}, ok
+	return child{"scopemap", c.scopeMapID(m.Name), func() any { return c.scopeMapForm(m) }}, ok
 }
 
 func (c *call) scopeMapID(name string) string { return c.registry.ResourceID() + "/scopeMaps/" + name }

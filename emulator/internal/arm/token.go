@@ -31,13 +31,7 @@ func listTokens(c *call) error {
 		c.tokenForm)
 }
 
-func getToken(c *call) error {
-	t, ok := c.h.Store.Token(c.registry.ID, c.names["name"])
-	if !ok {
-		return notInRegistry(c.names["name"])
-	}
-	return c.answer(http.StatusOK, c.tokenForm(t))
-}
+func getToken(c *call) error { return c.answerChild(c.token()) }
 
 // tokenBody is a request to make or change a token. Certificates are not kept: nothing
 // uses them.
@@ -140,28 +134,24 @@ func patchToken(c *call) error {
 	return c.reportToken("Updating")
 }
 
-// deleteToken is recorded: 202 with an empty operation; 204 if there is none (documented).
 func deleteToken(c *call) error {
-	name := c.names["name"]
-	t, ok := c.h.Store.Token(c.registry.ID, name)
-	if !ok {
-		return c.empty(http.StatusNoContent)
-	}
-	if err := c.updateRegistry(func(r *write.Registry) error { return r.DeleteToken(name) }); err != nil {
-		return err
-	}
-	return c.report(operation{kind: "token", resource: c.tokenID(t), location: c.registry.Location, doing: "Deleting",
-		style: Location}, nil)
+	x, found := c.token()
+	return c.removeChild(x, found, func(r *write.Registry) error { return r.DeleteToken(c.names["name"]) })
 }
 
 // reportToken answers a change of the token that the path names.
 func (c *call) reportToken(doing string) error {
+	x, found := c.token()
+	return c.reportChild(x, found, doing, AsyncOperation)
+}
+
+// token finds the token that the path names.
+func (c *call) token() (child, bool) {
 	t, ok := c.h.Store.Token(c.registry.ID, c.names["name"])
-	if !ok { // it was deleted meanwhile
-		return notInRegistry(c.names["name"])
+	if !ok {
+		return child{}, false
 	}
-	return c.report(operation{kind: "token", resource: c.tokenID(t), location: c.registry.Location, doing: doing,
-		style: AsyncOperation}, func() any { return c.tokenForm(t) })
+	return child{"token", c.tokenID(t), func() any { return c.tokenForm(t) }}, true
 }
 
 func (c *call) tokenID(t *principal.Token) string {

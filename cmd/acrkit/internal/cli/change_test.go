@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -300,9 +301,9 @@ func TestDaily_throttled(t *testing.T) {
 	})
 }
 
-// cutting is a server before the emulator that ends the connection of a change: before
-// the change is made, or after it.
-func (d *desk) cutting(afterwards bool) {
+// before puts a server before the emulator that sees each request of the command, which
+// must be run with --plain-http.
+func (d *desk) before(serve func(r *http.Request, forward func())) {
 	d.t.Helper()
 	to, err := url.Parse("http://" + d.Host())
 	if err != nil {
@@ -313,17 +314,24 @@ func (d *desk) cutting(afterwards bool) {
 		r.Out.Host = r.In.Host // the token service is where the client asks
 	}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		change := r.Method == http.MethodDelete || r.Method == http.MethodPatch
-		if change && afterwards {
-			forward.ServeHTTP(httptest.NewRecorder(), r)
-		}
-		if change {
-			panic(http.ErrAbortHandler)
-		}
-		forward.ServeHTTP(w, r)
+		serve(r, func() { forward.ServeHTTP(w, r) })
 	}))
 	d.t.Cleanup(server.Close)
 	d.name = strings.TrimPrefix(server.URL, "http://")
+}
+
+// cutting ends the connection of a change: before the change is made, or after it.
+func (d *desk) cutting(afterwards bool) {
+	d.t.Helper()
+	d.before(func(r *http.Request, forward func()) {
+		change := r.Method == http.MethodDelete || r.Method == http.MethodPatch
+		if !change || afterwards {
+			forward()
+		}
+		if change { // of the answer nothing is sent yet
+			panic(http.ErrAbortHandler)
+		}
+	})
 }
 
 // TestDaily_cut_off: the answer to a change does not come. What was made is success, and
@@ -343,6 +351,29 @@ func TestDaily_cut_off(t *testing.T) {
 				strings.Contains(s.err, ": the answer to the request did not come, and it is ") != afterwards {
 				t.Errorf("cut off afterwards: %t, done %t, %v", afterwards, v.isDone(d), s)
 			}
+		}
+	})
+}
+
+// TestDaily_silence: if nothing is answered any more, it is not known what became of the
+// change.
+func TestDaily_silence(t *testing.T) {
+	each(t, true, func(t *testing.T, v verb) {
+		d := newDesk(t)
+		v.seed(d)
+		var silent atomic.Bool
+		d.before(func(r *http.Request, forward func()) {
+			if r.Method == http.MethodDelete || r.Method == http.MethodPatch {
+				silent.Store(true)
+			}
+			if silent.Load() {
+				panic(http.ErrAbortHandler)
+			}
+			forward()
+		})
+		s := d.run(append(v.line(), "--plain-http")...)
+		if s.code != cmdutil.ExitUnavailable || !strings.Contains(s.out, "\tnot known\t") {
+			t.Error(s)
 		}
 	})
 }

@@ -1,8 +1,10 @@
 package cli_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -149,6 +151,34 @@ func TestDelete_in_the_midst(t *testing.T) {
 	}
 }
 
+// TestChange_interrupted: what was changed before an interrupt is listed, and what was not.
+func TestChange_interrupted(t *testing.T) {
+	for _, tc := range []struct{ line, done string }{
+		{"tag delete --yes samples/app:a samples/app:b samples/app:c", "deleted"},
+		{"tag lock samples/app:a samples/app:b samples/app:c", "locked"},
+	} {
+		d := newDesk(t)
+		d.Push(repository, "a", "b", "c")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		d.before(func(r *http.Request, forward func()) {
+			if strings.HasSuffix(r.URL.Path, "/_tags/b") && r.Method != http.MethodGet {
+				_, _ = io.Copy(io.Discard, r.Body) // only then the server sees that the client gives up
+				cancel(cmdutil.ErrInterrupted)
+				<-r.Context().Done()
+				return
+			}
+			forward()
+		})
+		f, end := d.factory("")
+		s := end(cli.Run(ctx, f, append(strings.Fields(tc.line), "--plain-http", "--json", "status", "--jq",
+			".[].status")))
+		if s.code != cmdutil.ExitInterrupted || s.out != tc.done+"\nnot known\nnot tried\n" ||
+			s.err != "acrkit: interrupted\n" {
+			t.Errorf("%s: %v", tc.line, s)
+		}
+	}
+}
+
 // TestDelete_locks: a refusal names the item with the lock and unlocks it by its fix; a
 // dry run sees the lock.
 func TestDelete_locks(t *testing.T) {
@@ -216,6 +246,18 @@ func TestDelete_without_metadata(t *testing.T) {
 	}
 	if s := d.run("manifest", "delete", "--yes", "--force", "samples/app@"+image.Digest); s.code != cmdutil.ExitOK ||
 		d.hasTag("v1") {
+		t.Error(s)
+	}
+}
+
+// TestDelete_not_known: without metadata/read it cannot be seen whether a delete without
+// an answer was made.
+func TestDelete_not_known(t *testing.T) {
+	d := newDesk(t, "content/delete")
+	d.Push(repository, "v1")
+	d.cutting(false)
+	s := d.run("tag", "delete", "--yes", "samples/app:v1", "--plain-http")
+	if s.code != cmdutil.ExitUnavailable || !strings.Contains(s.out, "\tnot known\t") {
 		t.Error(s)
 	}
 }

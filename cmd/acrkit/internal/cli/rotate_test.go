@@ -106,7 +106,8 @@ func TestTokenRotate(t *testing.T) {
 		t.Errorf("%s", got.err)
 	}
 	got = run(0, "--slot", "password2", "--dry-run")
-	if !strings.Contains(got.out, "step\tgenerate\npassword\tpassword2\n") || !strings.Contains(got.out, "remove\tpassword1") {
+	if !strings.Contains(got.out, "step\tgenerate\npassword\tpassword2\n") || !strings.Contains(got.out,
+		"remove\tpassword1") {
 		t.Errorf("%s, want a hint like %s", got.out, hint)
 	}
 	if r.works(t, "ci-pull", "one"); len(got.audit(t)) != 0 {
@@ -119,7 +120,8 @@ func TestTokenRotate(t *testing.T) {
 	if took := r.reg.Clock().Now().Sub(before); took < 11*time.Minute || took > 13*time.Minute {
 		t.Errorf("it took %s", took)
 	}
-	for _, want := range []string{"password\tpassword2\n", "sink\tfile:" + r.file("one") + ": has it, and is verified\n",
+	for _, want := range []string{"password\tpassword2\n", "sink\tfile:" + r.file("one") +
+		": has it, and is verified\n",
 		"removed\tpassword1\n"} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q is missing in\n%s", want, got.out)
@@ -204,5 +206,65 @@ func TestTokenRotate_refused(t *testing.T) {
 	}
 	if !r.works(t, "ci-pull", "one") {
 		t.Error("the password works no longer")
+	}
+}
+
+// All tokens of a policy: a plan, one that fails, and the end of the old passwords.
+func TestTokenRotate_all(t *testing.T) {
+	r := newRotator(t, "Owner")
+	for _, name := range []string{"team-a", "team-b", "other"} {
+		token := r.reg.Token(name, pullLine)
+		r.reg.ExpirePassword(name, "password2")
+		r.write(t, name, token.Password1)
+	}
+	r.write(t, "policy.yaml", "defaults: {grace: 1h, age: 30d}\ntokens:\n"+
+		"  - {name: team-a, owner: a@example.org, sinks: ['file:"+r.file("team-a")+"']}\n"+
+		"  - {name: team-b, sinks: ['file:"+r.file("team-b")+"']}\n  - {name: gone, sinks: [docker]}\n")
+	r.reg.Advance(10 * time.Minute)
+	all := []string{"--all", "--policy", r.file("policy.yaml")}
+	run := func(code int, args ...string) ran {
+		t.Helper()
+		got := r.run(t, append(append([]string{}, all...), args...)...)
+		if got.code != code {
+			t.Fatalf("%q: exit code %d, want %d\n%s%s", args, got.code, code, got.out, got.err)
+		}
+		return got
+	}
+	if got := run(0, "--dry-run"); !strings.Contains(got.out, "team-a\ta@example.org\twait\t0d old, of 30d\n") ||
+		!strings.Contains(got.out, "other\t\tleave\tnot in the policy\n") {
+		t.Errorf("%s", got.out)
+	}
+	r.reg.Advance(31 * 24 * time.Hour)
+	r.write(t, "team-b", "two words")
+	run(2) // there is no terminal to ask at
+	got := run(7, "--yes")
+	for _, want := range []string{"team-a\ta@example.org\trotated\tpassword2 expires ",
+		"team-b\t\tfail\tcannot deliver to file:",
+		"gone\t\tfail\tcannot rotate the password of token \"gone\": there is no such token\n"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("%q is missing in\n%s%s", want, got.out, got.err)
+		}
+	}
+	if !strings.Contains(got.err, "2 of 3 tokens failed") || !r.works(t, "team-a", "team-a") {
+		t.Errorf("%s", got.err)
+	}
+	r.reg.Advance(61 * time.Minute)
+	if got = run(7, "--yes"); !strings.Contains(got.out, "team-a\ta@example.org\tfinished\tpassword1 was removed\n") {
+		t.Errorf("%s%s", got.out, got.err)
+	}
+
+	r.write(t, "policy.yaml", "tokens:\n  - {name: team-a, sink: docker}\n")
+	for args, want := range map[string]string{
+		"--all --policy " + r.file("policy.yaml"): "line 2: a token has no key \"sink\"",
+		"--all":                            "belong together",
+		"--all --policy " + r.file("none"): "no such file",
+		"--all --policy " + r.file("policy.yaml") + " --to docker": "leave the other flags out",
+		"--all --policy " + r.file("policy.yaml") + " --max -1":    "negative",
+		"--all --policy " + r.file("policy.yaml") + " one two":     "one registry",
+		"team-a --to docker --max 3":                               "are for --all",
+	} {
+		if got := r.run(t, strings.Fields(args)...); got.code != 2 || !strings.Contains(got.err, want) {
+			t.Errorf("%s: exit code %d, %s", args, got.code, got.err)
+		}
 	}
 }

@@ -29,6 +29,7 @@ const (
 	Unchanged   Status = "unchanged"         // it was as it should be
 	Failed      Status = "failed"
 	NotTried    Status = "not tried" // the command ended before
+	NotKnown    Status = "not known" // the change was sent, and neither its answer came nor another look
 )
 
 // Result is what became of a reference.
@@ -108,6 +109,24 @@ func (r *run) end(ctx context.Context) error {
 // may succeed later, what someone else must allow, what a person must look at.
 var severity = []int{cmdutil.ExitNotFound, cmdutil.ExitUnavailable, cmdutil.ExitIncomplete, cmdutil.ExitRefused,
 	cmdutil.ExitNotAuth, cmdutil.ExitUsage, cmdutil.ExitFailed}
+
+// statusOf returns the status of a change that failed with err. What is there afterwards
+// decides, if it can be read: again is the error of reading it, or nil.
+func statusOf(ctx context.Context, err, again error) Status {
+	switch {
+	case ctx.Err() != nil, unanswered(ctx, err) && again != nil:
+		return NotKnown
+	}
+	return Failed
+}
+
+// statusUnsent returns the status of a reference for which no change was sent.
+func statusUnsent(ctx context.Context) Status {
+	if ctx.Err() != nil {
+		return NotTried
+	}
+	return Failed
+}
 
 // unanswered reports whether a change may have been made although it failed: the answer
 // did not come, or is a failure of the server.

@@ -68,7 +68,8 @@ func (d *Delete[P]) Run(ctx context.Context, refs []acrkit.Reference) error {
 		if _, ended := d.ends[ref]; d.DryRun || ended || ctx.Err() != nil {
 			continue
 		}
-		d.end(ctx, r, ref, Deleted, d.delete(ctx, r, ref, asks))
+		status, err := d.delete(ctx, r, ref, asks)
+		d.end(ctx, r, ref, status, err)
 	}
 	if err := d.print(ctx, refs); err != nil {
 		return err
@@ -93,8 +94,10 @@ func (d *Delete[P]) plan(ctx context.Context, r *run, refs []acrkit.Reference) (
 		if err == nil {
 			err = d.locked(ctx, ref, p)
 		}
-		if err != nil || d.DryRun {
-			d.end(ctx, r, ref, WouldDelete, err)
+		if err != nil {
+			d.end(ctx, r, ref, statusUnsent(ctx), err)
+		} else if d.DryRun {
+			d.end(ctx, r, ref, WouldDelete, nil)
 		}
 		if err == nil {
 			n++
@@ -151,36 +154,42 @@ func lockedError(ref acrkit.Reference, item string, a registry.Attributes) error
 }
 
 // delete deletes one item. If it was shown to a person, it must still be what was shown.
-func (d *Delete[P]) delete(ctx context.Context, r *run, ref acrkit.Reference, wasShown bool) error {
+func (d *Delete[P]) delete(ctx context.Context, r *run, ref acrkit.Reference, wasShown bool) (Status, error) {
 	r.about(ref)
 	p, err := d.Read(ctx, ref)
 	shown := d.known[ref]
 	d.known[ref] = p
 	if err != nil {
-		return err
+		return statusUnsent(ctx), err
 	}
 	//rule:change-shown
 	if wasShown && !d.Same(shown, p) {
-		return &acrkit.Error{Op: "delete " + ref.String(), Registry: r.conn.Registry,
+		return Failed, &acrkit.Error{Op: "delete " + ref.String(), Registry: r.conn.Registry,
 			Reason: "it has changed since it was shown, and was not deleted; it is now: " + d.Show(p)}
 	}
-	err = d.Delete(ctx, ref, p)
+	if err = d.Delete(ctx, ref, p); err == nil {
+		return Deleted, nil
+	}
+	var again error
 	if unanswered(ctx, err) {
-		if _, again := d.Read(ctx, ref); errors.Is(again, acrkit.CodeNotFound) {
+		p, again = d.Read(ctx, ref)
+		if errors.Is(again, acrkit.CodeNotFound) {
 			cmdutil.Say(r.io.ErrOut, "%s: the answer to the request did not come, and it is gone.", ref)
-			return nil
+			return Deleted, nil
+		}
+		if _, _, known := d.Locks(ref, p); !known {
+			again = err // it may not be read
 		}
 	}
-	return err
+	return statusOf(ctx, err, again), err
 }
 
 // end notes what became of a reference.
-func (d *Delete[P]) end(ctx context.Context, r *run, ref acrkit.Reference, good Status, err error) {
-	e := end{status: good}
+func (d *Delete[P]) end(ctx context.Context, r *run, ref acrkit.Reference, status Status, err error) {
 	if err != nil {
-		e = end{Failed, r.failed(ctx, err)}
+		err = r.failed(ctx, err)
 	}
-	d.ends[ref] = e
+	d.ends[ref] = end{status, err}
 }
 
 func (d *Delete[P]) print(ctx context.Context, refs []acrkit.Reference) error {

@@ -104,7 +104,7 @@ func (l *Lock) run(ctx context.Context) error {
 		res := lockJSON{ref: ref, Result: Result{ref.String(), NotTried, ""}}
 		if ctx.Err() == nil {
 			if res, err = l.one(ctx, r, ref); err != nil {
-				res.Status, res.Error = Failed, message(r.failed(ctx, err))
+				res.Error = message(r.failed(ctx, err))
 			}
 		}
 		ends[ref] = res
@@ -127,6 +127,7 @@ func (l *Lock) one(ctx context.Context, r *run, ref acrkit.Reference) (lockJSON,
 	if l.kind.Resolve != nil {
 		var err error
 		if ref, err = l.kind.Resolve(ctx, c, ref); err != nil {
+			res.Status = statusUnsent(ctx)
 			return res, err
 		}
 		res.ref, res.Reference = ref, ref.String()
@@ -136,6 +137,7 @@ func (l *Lock) one(ctx context.Context, r *run, ref acrkit.Reference) (lockJSON,
 	case err == nil:
 		res.Before = &before
 	case !errors.Is(err, acrkit.CodeInsufficientScope):
+		res.Status = statusUnsent(ctx)
 		return res, err
 	default: // to change the attributes, metadata/write suffices
 		cmdutil.Say(l.IO.ErrOut, "%s: its locks before the change are not known without metadata/read.", ref)
@@ -156,13 +158,16 @@ func (l *Lock) one(ctx context.Context, r *run, ref acrkit.Reference) (lockJSON,
 		return res, nil
 	}
 	after, err = l.kind.Update(ctx, c, ref, l.Change)
+	var again error
 	if unanswered(ctx, err) {
-		if now, again := l.kind.Read(ctx, c, ref); again == nil && apply(now, l.Change) == now {
+		var now registry.Attributes
+		if now, again = l.kind.Read(ctx, c, ref); again == nil && apply(now, l.Change) == now {
 			cmdutil.Say(l.IO.ErrOut, "%s: the answer to the request did not come, and it is made.", ref)
 			after, err = now, nil
 		}
 	}
 	if err != nil {
+		res.Status = statusOf(ctx, err, again)
 		return res, err
 	}
 	res.Status, res.After = done, &after

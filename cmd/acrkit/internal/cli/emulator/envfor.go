@@ -35,8 +35,8 @@ func (opts *EnvOptions) controlPlane(c connection, who target.Application) (vars
 	case forTerraform:
 		return terraform(c, who, who.Tenant), nil, nil
 	case forAzapi:
-		// azapi has no variable that turns MSAL's check of the authority off, as az 2.45 has
-		// none. azurerm signs in with this tenant too.
+		// MSAL checks every other authority elsewhere; azapi before 2.7 has no variable that
+		// turns the check off, as az 2.45 has none. azurerm signs in with this tenant too.
 		return append(terraform(c, who, "adfs"), [][2]string{
 			{"ARM_ACTIVE_DIRECTORY_AUTHORITY_HOST", c.base()},
 			{"ARM_RESOURCE_MANAGER_ENDPOINT", c.base()},

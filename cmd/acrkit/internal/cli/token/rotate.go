@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/rights"
-	"github.com/acrkit/acrkit/internal/login/store"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/manage"
@@ -24,6 +22,7 @@ import (
 // rotateOptions are what "token rotate" needs.
 type rotateOptions struct {
 	rights.Change
+	allOptions
 	Exporter *cmdutil.Exporter
 
 	Sinks                 []sink.Sink
@@ -59,45 +58,60 @@ type sinkResult struct {
 
 // newCmdRotate returns "token rotate". A runF other than nil runs instead of it.
 func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions) error) *cobra.Command {
-	opts := &rotateOptions{authOptions: f.AuthOptions, lookupEnv: f.LookupEnv}
+	opts := &rotateOptions{authOptions: f.AuthOptions, lookupEnv: f.LookupEnv, allOptions: allOptions{now: f.Now}}
 	if f.Sleep != nil {
 		opts.clock = clock{f}
 	}
 	var to []string
 	var expires, every, grace string
 	cmd := &cobra.Command{
-		Use:   "rotate [<registry>/]<token> --to <sink>...",
+		Use:   "rotate {[<registry>/]<token> --to <sink>... | --all --policy <file> [<registry>]}",
 		Short: "Replace a token's password without an outage",
 		Long: "Generate a new password in the slot that no sink holds, wait until the registry accepts " +
 			"it,\ndeliver it " +
-			"to every sink and check each one, and only then remove the old password.\n\nName every place that has " +
-			"the " +
+			"to every sink and check each one, and only then remove the old password.\n\nName every place that " +
+			"has the " +
 			"password: one that is not named keeps a password that is\nremoved. The same command again completes a " +
 			"rotation that was cut off, at whatever point.\nIf it cannot be known which slot the sinks hold, " +
 			"nothing is " +
 			"changed without --slot.\n\n" + rotateSinks + "\n\n" +
 			"The old password works on for the longest cache of the sinks and a minute; the command\nwaits. With " +
 			"--grace " +
-			"it returns when the new password is delivered, and the same command\nwith --finish, for cron, removes " +
-			"the " +
-			"old one when the time has come, and not before.",
+			"it returns when the new password is delivered, and the same command\nwith --finish, for cron, " +
+			"removes the " +
+			"old one when the time has come, and not before.\n\n--all rotates what is due " +
+			"by a policy, and removes the old passwords whose grace is over;\nit is for cron, too. manage/policy " +
+			"has the " +
+			"policy's JSON schema. One token's failure does not stop the\nothers.",
 		Example: "# Now, with the new password in a file that a program watches\n$ acrkit token rotate " +
 			"myregistry/ci-pull --to 'file:/run/secrets/acr cache:10m' --expires 90d --every 30d\n\n" +
 			"# Into Kubernetes, and later the end of the old password\n$ acrkit token rotate ci-pull --grace 24h " +
 			"--to " +
-			"'exec:./put-secret.sh read:./get-secret.sh cache:10m'\n$ acrkit token rotate ci-pull --finish --grace " +
-			"24h " +
+			"'exec:./put-secret.sh read:./get-secret.sh cache:10m'\n$ acrkit token rotate ci-pull --finish " +
+			"--grace 24h " +
 			"--to 'exec:./put-secret.sh read:./get-secret.sh cache:10m'",
-		Args: cmdutil.ExactArgs(1, tokenArg+": [<registry>/]<token>"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
+			err := opts.parseAll(f, args, changed(cmd, "to", "expires", "every", "grace", "finish", "slot", "json"))
+			if err != nil {
+				return err
+			}
+			opts.command = cmd.CommandPath()
+			for _, arg := range args {
+				opts.command += " " + shell.Quote(arg)
+			}
+			opts.command += cmdutil.GivenFlags(cmd, "dry-run", "finish")
+			if opts.All {
+				if runF != nil {
+					return runF(cmd.Context(), opts)
+				}
+				return rotateAllRun(cmd.Context(), opts)
+			}
 			if opts.Registry, opts.Name, err = f.Object(args[0], tokenArg); err != nil {
 				return err
 			}
 			if err := opts.parse(f, to, expires, every, grace); err != nil {
 				return err
 			}
-			opts.command = cmd.CommandPath() + " " + shell.Quote(args[0]) + cmdutil.GivenFlags(cmd, "dry-run", "finish")
 			if runF != nil {
 				return runF(cmd.Context(), opts)
 			}
@@ -112,6 +126,11 @@ func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions)
 	flags.BoolVar(&opts.Finish, "finish", false, "remove the old password, if its grace is over")
 	flags.StringVar(&opts.Slot, "slot", "", "generate this `slot`, if it cannot be known which one is free")
 	flags.StringVar(&opts.Journal, "journal", "", "the `folder` of the journal (default: in acrkit's own folder)")
+	flags.BoolVar(&opts.All, "all", false, "rotate what is due of all tokens that the policy names")
+	flags.StringVar(&opts.File, "policy", "", "the `file` with the policy of --all")
+	flags.IntVar(&opts.Max, "max", 0, "begin this `number` of rotations at most; 0 = no limit")
+	flags.IntVar(&opts.MaxFailures, "max-failures", defaultFailures,
+		"stop after this `number` of tokens that failed; 0 = go on")
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, rotateFields)
 	opts.AddFlags(cmd, f)
 	return cmd
@@ -132,8 +151,8 @@ const rotateSinks = "A sink is one of these; quote the whole of one with options
 	"exec: takes the password on its standard input, read: prints it, and verify: takes it and\n" +
 	"exits with 0 if programs get it. Without read: or verify:, the old password is never\nremoved. No shell is " +
 	"used: " +
-	"write exec:sh -c '…' for one. cache:DURATION says how long the\nprograms go on with a password that they have " +
-	"read."
+	"write exec:sh -c '…' for one. cache:DURATION says how long the\nprograms go on with a password that they " +
+	"have read."
 
 func (opts *rotateOptions) parse(f *cmdutil.Factory, to []string, expires, every, grace string) error {
 	for _, text := range to {
@@ -172,22 +191,8 @@ func (opts *rotateOptions) parse(f *cmdutil.Factory, to []string, expires, every
 	return nil
 }
 
-// journalDir is the folder of the journal: the one that was given, or one in acrkit's own.
-func journalDir(given string, lookupEnv func(string) (string, bool)) (string, error) {
-	if given != "" {
-		return given, nil
-	}
-	own, err := store.Dir(lookupEnv)
-	if err != nil {
-		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "keep the journal",
-			Reason: "acrkit has no folder of its own",
-			Errs:   []error{err}, Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": store.EnvDir})}
-	}
-	return filepath.Join(own, "rotations"), nil
-}
-
 func rotateRun(ctx context.Context, opts *rotateOptions) error {
-	dir, err := journalDir(opts.Journal, opts.lookupEnv)
+	dir, err := opts.journalFolder()
 	if err != nil {
 		return err
 	}
@@ -199,12 +204,9 @@ func rotateRun(ctx context.Context, opts *rotateOptions) error {
 	if err != nil {
 		return err
 	}
-	journal := rotate.NewFileJournal(dir, opts.Registry, opts.Name)
-	r := &rotate.Rotation{Registry: opts.Registry, Token: opts.Name, Passwords: passwords,
-		Login: rotate.NewLogin(opts.Registry, opts.Name, o), Sinks: opts.Sinks, Journal: journal, Clock: opts.clock,
-		Command: opts.command,
-		Expires: opts.Expires, Next: opts.Every, Grace: opts.Grace, Later: opts.Later, Slot: manage.Slot(opts.Slot),
-		Replace: opts.Confirm.Yes, Report: func(line string) { cmdutil.Say(opts.IO.ErrOut, "%s", line) }}
+	r := opts.rotation(opts.Name, dir, passwords, o)
+	r.Sinks, r.Expires, r.Next, r.Grace, r.Later = opts.Sinks, opts.Expires, opts.Every, opts.Grace, opts.Later
+	r.Slot, r.Replace = manage.Slot(opts.Slot), opts.Confirm.Yes
 	if opts.DryRun {
 		p, err := r.Plan(ctx)
 		if err != nil {
@@ -212,7 +214,7 @@ func rotateRun(ctx context.Context, opts *rotateOptions) error {
 		}
 		return opts.show(p)
 	}
-	unlock, err := journal.Lock(ctx)
+	unlock, err := rotate.NewFileJournal(dir, opts.Registry, opts.Name).Lock(ctx)
 	if err != nil {
 		return err
 	}
@@ -302,4 +304,14 @@ func jsonOf(out rotate.Result) rotateJSON {
 		doc.Sinks = append(doc.Sinks, s)
 	}
 	return doc
+}
+
+// changed reports whether one of the flags was given.
+func changed(cmd *cobra.Command, names ...string) bool {
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			return true
+		}
+	}
+	return false
 }

@@ -3,11 +3,9 @@ package token
 import (
 	"context"
 	"io"
-	"os"
 	"time"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
-	"github.com/acrkit/acrkit/internal/login/find"
 	"github.com/acrkit/acrkit/manage/sink"
 )
 
@@ -17,9 +15,7 @@ const stdoutText = "-"
 // sinkOf reads the value of --to.
 func sinkOf(f *cmdutil.Factory, text string) (sink.Sink, error) {
 	if text != stdoutText {
-		//rule:token-sink-environment
-		environ := func() []string { return find.WithoutSecrets(os.Environ()) }
-		return sink.Parse(text, &sink.Options{LookupEnv: f.LookupEnv, Environ: environ})
+		return sink.Parse(text, sinkOptions(f))
 	}
 	//rule:token-stdout-terminal
 	if f.IO.IsStdoutTTY() {
