@@ -80,9 +80,9 @@ func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions)
 			"it returns when the new password is delivered, and the same command\nwith --finish, for cron, " +
 			"removes the " +
 			"old one when the time has come, and not before.\n\n--all rotates what is due " +
-			"by a policy, and removes the old passwords whose grace is over;\nit is for cron, too. manage/policy " +
+			"by a policy, and removes the old passwords whose grace is over;\nit is for cron, too.\nmanage/policy " +
 			"has the " +
-			"policy's JSON schema. One token's failure does not stop the\nothers.",
+			"policy's JSON schema. One token's failure does\nnot stop the others.",
 		Example: "# Now, with the new password in a file that a program watches\n$ acrkit token rotate " +
 			"myregistry/ci-pull --to 'file:/run/secrets/acr cache:10m' --expires 90d --every 30d\n\n" +
 			"# Into Kubernetes, and later the end of the old password\n$ acrkit token rotate ci-pull --grace 24h " +
