@@ -27,8 +27,8 @@ func ExampleRotation_Run() {
 			Login:   rotate.NewLogin(reg, "ci-pull", nil),
 			Sinks:   []sink.Sink{file},
 			Journal: rotate.NewFileJournal("/var/lib/rotations", reg, "ci-pull"),
-			Expires: 90 * 24 * time.Hour,
-			Report:  func(line string) { fmt.Println(line) },
+			Expires: 90 * 24 * time.Hour, Next: 30 * 24 * time.Hour, Grace: 10 * time.Minute,
+			Report: func(line string) { fmt.Println(line) },
 		}
 		result, err := r.Run(ctx)
 		if err != nil {
@@ -37,5 +37,7 @@ func ExampleRotation_Run() {
 		fmt.Println(result.Slot, "until", result.Expires)
 		return nil
 	}
-	_ = run // with a registry of [manage.Client.Registry]
+	// With a registry of [manage.Client.Registry]. What is wrong is told before it is asked:
+	fmt.Println(acrkit.CodeOf(run(context.Background(), nil))) // the grace is shorter than 11m0s
+	// Output: usage
 }

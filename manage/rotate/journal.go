@@ -62,7 +62,7 @@ type Delivered struct {
 
 // checkOf returns the check of a password.
 func checkOf(password redact.Secret) string {
-	sum := sha256.Sum256([]byte("acrkit rotation\x00" + password.Reveal()))
+	sum := sha256.Sum256([]byte("a password of a rotation\x00" + password.Reveal()))
 	return hex.EncodeToString(sum[:8])
 }
 

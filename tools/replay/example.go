@@ -34,7 +34,7 @@ type setUp struct{ method, path, body string }
 
 const (
 	exampleMap   = `{"properties":{"actions":["repositories/myrepository/content/write"]}}`
-	exampleToken = "/tokens/{tokenName}"
+	exampleToken = "/tokens/{tokenName}" //nolint:gosec // a path
 )
 
 func examples() []anExample {
@@ -68,7 +68,7 @@ var exampleWords = strings.NewReplacer("/contentWrite", "/content/write", "/cont
 // playExamples plays the examples of a folder, if there are any.
 func (rep *Report) playExamples(ctx context.Context, dir string) error {
 	var folders []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error { //nolint:gosec // the user names it
 		if err == nil && !d.IsDir() && d.Name() == examples()[0].name+".json" {
 			folders = append(folders, filepath.Dir(path))
 		}

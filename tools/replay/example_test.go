@@ -34,7 +34,8 @@ func TestExamples(t *testing.T) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, x.file+".json"), []byte(parameters+x.answers+"}"), 0o644); err != nil {
+		data := []byte(parameters + x.answers + "}")
+		if err := os.WriteFile(filepath.Join(dir, x.file+".json"), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		report := new(Report)

@@ -67,22 +67,18 @@ func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions)
 	cmd := &cobra.Command{
 		Use:   "rotate {[<registry>/]<token> --to <sink>... | --all --policy <file> [<registry>]}",
 		Short: "Replace a token's password without an outage",
-		Long: "Generate a new password in the slot that no sink holds, wait until the registry accepts " +
-			"it,\ndeliver it " +
-			"to every sink and check each one, and only then remove the old password.\n\nName every place that " +
-			"has the " +
-			"password: one that is not named keeps a password that is\nremoved. The same command again completes a " +
-			"rotation that was cut off, at whatever point.\nIf it cannot be known which slot the sinks hold, " +
-			"nothing is " +
-			"changed without --slot.\n\n" + rotateSinks + "\n\n" +
-			"The old password works on for the longest cache of the sinks and a minute; the command\nwaits. With " +
-			"--grace " +
-			"it returns when the new password is delivered, and the same command\nwith --finish, for cron, " +
-			"removes the " +
-			"old one when the time has come, and not before.\n\n--all rotates what is due " +
-			"by a policy, and removes the old passwords whose grace is over;\nit is for cron, too.\nmanage/policy " +
-			"has the " +
-			"policy's JSON schema. One token's failure does\nnot stop the others.",
+		Long: "Generate a new password in the slot that no sink holds, wait until the registry accepts it,\n" +
+			"deliver it to every sink and check each one, and only then remove the old password.\n\n" +
+			"Name every place that has the password: one that is not named keeps a password that is\n" +
+			"removed. The same command again completes a rotation that was cut off, at whatever point.\n" +
+			"If it cannot be known which slot the sinks hold, nothing is changed without --slot.\n\n" +
+			rotateSinks + "\n\n" +
+			"The old password works on for the longest cache of the sinks and a minute; the command\n" +
+			"waits. With --grace it returns when the new password is delivered, and the same command\n" +
+			"with --finish, for cron, removes the old one when the time has come, and not before.\n\n" +
+			"--all rotates what is due by a policy, and removes the old passwords whose grace is over;\n" +
+			"it is for cron, too. docs/rotation.md shows a policy. One token's failure does not stop the\n" +
+			"others.",
 		Example: "# Now, with the new password in a file that a program watches\n$ acrkit token rotate " +
 			"myregistry/ci-pull --to 'file:/run/secrets/acr cache:10m' --expires 90d --every 30d\n\n" +
 			"# Into Kubernetes, and later the end of the old password\n$ acrkit token rotate ci-pull --grace 24h " +

@@ -191,7 +191,7 @@ func journalDir(given string, lookupEnv func(string) (string, bool)) (string, er
 	own, err := store.Dir(lookupEnv)
 	if err != nil {
 		return "", &acrkit.Error{Code: acrkit.CodeUsage, Op: "keep the journal",
-			Reason: "there is no folder for its files", Errs: []error{err},
+			Reason: "there is no folder of acrkit's own", Errs: []error{err},
 			Hint: sentence.Fix(sentence.SetFolder, map[string]string{"variable": store.EnvDir})}
 	}
 	return filepath.Join(own, "rotations"), nil
