@@ -35,7 +35,6 @@ func tokenRules() []rule {
 				{"token-create-map", never(), cli, "TestCreateRefuses"},
 				{"token-create-sink", never(), cli, "TestCreateRefuses"},
 				{"token-create-foreign", never(), cli, "TestTwiceAtOnce"},
-				{"token-create-holds", replace("want == 0", "true"), cli, "TestTwiceAtOnce"},
 				{"token-stdout-terminal", never(), "", "TestStdout"},
 				{"token-revoke-accepted", never(), cli, "TestTokenRevoke"},
 				{"scope-map-edit-rewrite", replace("!again", "true"), cli, "TestEditors"},

@@ -106,9 +106,9 @@ func TestPermissions(t *testing.T) {
 // TestPermissionsPage holds docs/permissions.md to the table that TestPermissions tries.
 func TestPermissionsPage(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Rights of the control plane\n\nEach command that asks Azure Resource Manager needs `" +
-		readRegistry + "`, to find the registry, and the actions of its row (below `" + provider +
-		"`). A test runs each with a custom role of exactly these, and without each of them " +
+	b.WriteString("# Rights of the control plane\n\nEach command that asks Azure Resource Manager needs\n`" +
+		readRegistry + "`, to find the registry, and the actions of its row\n(below `" + provider +
+		"`). A test runs each with a custom role of exactly these, and without\neach of them " +
 		"(`go test ./cmd/acrkit/internal/cli -run TestPermissions -update` writes this page).\n\n" +
 		"| command | actions |\n|---|---|\n")
 	var every []string

@@ -283,7 +283,6 @@ func (opts *createOptions) holds(ctx context.Context, r *manage.Registry, create
 	if created.IsZero() {
 		want = 0
 	}
-	//rule:token-create-holds
 	if len(t.Passwords) == want && (want == 0 || t.Passwords[0].Created.Equal(created)) {
 		return nil
 	}
