@@ -12,7 +12,7 @@ const (
 	RemoveMadeMap   FixKey = "remove_made_map"   // a scope map that was made in vain
 )
 
-var fixesOfTokens = map[FixKey]string{
+var fixesOfTokens = map[FixKey]string{ //nolint:gosec // commands, no secrets
 	ShowTokens:      "acrkit token list {host}",
 	ShowScopeMaps:   "acrkit scope-map list {host}",
 	ViewToken:       "acrkit token view {host}/{token}",
