@@ -14,7 +14,7 @@ import (
 // counts. They are documented ("Azure Container Registry roles and permissions", "Azure
 // built-in roles").
 var armRoles = []struct{ action, role string }{
-	{"microsoft.authorization/roleassignments/", "Role Based Access Control Administrator"},
+	{"microsoft.authorization/roleassignments/", roleAdministrator},
 	{"microsoft.containerregistry/registries/pull/", "AcrPull"},
 	{"microsoft.containerregistry/registries/push/", "AcrPush"},
 	{"microsoft.containerregistry/registries/importimage/", "Container Registry Data Importer and Data Reader"},
@@ -22,7 +22,8 @@ var armRoles = []struct{ action, role string }{
 }
 
 const (
-	contributor = "Container Registry Contributor and Data Access Configuration Administrator"
+	contributor       = "Container Registry Contributor and Data Access Configuration Administrator"
+	roleAdministrator = "Role Based Access Control Administrator"
 	// reader shows a registry, its scope maps and its tokens.
 	reader = "Container Registry Configuration Reader and Data Access Configuration Reader"
 )
@@ -34,10 +35,16 @@ func RoleFor(action string) string {
 		if !strings.HasPrefix(action, r.action) {
 			continue
 		}
-		if strings.HasSuffix(action, "/read") && r.role == contributor {
+		switch isRead := strings.HasSuffix(action, "/read"); {
+		case isRead && r.role == contributor:
 			return reader
+		case isRead && r.role == roleAdministrator:
+			return "Reader"
 		}
 		return r.role
+	}
+	if strings.HasSuffix(action, "/read") {
+		return "Reader"
 	}
 	return "Contributor"
 }

@@ -12,6 +12,8 @@ func TestRoleFor(t *testing.T) {
 		"Microsoft.ContainerRegistry/registries/push/write":                 "AcrPush",
 		"Microsoft.ContainerRegistry/registries/importImage/action": "Container Registry Data Importer and " +
 			"Data Reader",
+		"Microsoft.Authorization/roleAssignments/read":           "Reader",
+		"Microsoft.Authorization/roleDefinitions/read":           "Reader",
 		"Microsoft.Authorization/roleAssignments/write":          "Role Based Access Control Administrator",
 		"Microsoft.Resources/subscriptions/resourceGroups/write": "Contributor",
 	} {
