@@ -113,54 +113,6 @@ func TestTerraform(t *testing.T) {
 	}
 }
 
-// scopeMapScript applies what "scope-map lint --fix --format terraform" writes, and compares
-// the plan, the state and the written map.
-const scopeMapScript = `
-cat > map.json <<'EOF'
-{"name": "written-map", "description": "of \"Jim\" ${x} %{if}",
-  "actions": ["repositories/samples/*/content/read", "repositories/samples/*/metadata/read",
-    "repositories/samples/app/content/read", "repositories/base/content/read", "gateway/edge/config/read"]}
-EOF
-acrkit scope-map lint map.json --fix --format terraform --registry myregistry > map.tf
-terraform fmt -check map.tf
-cat > main.tf <<'EOF'
-provider "azurerm" {
-  features {}
-}
-variable "resource_group_name" { default = "rg" }
-EOF
-terraform init
-terraform plan -out plan
-terraform show -json plan > plan.json
-acrkit scope-map diff map.json plan.json
-terraform apply -auto-approve plan
-terraform show -json > state.json
-acrkit scope-map diff map.json state.json#azurerm_container_registry_scope_map.written_map
-acrkit scope-map lint state.json --json kind --jq length | grep -x 0
-terraform plan -detailed-exitcode
-sed -i s,base/content/read,base/content/write, map.tf
-terraform plan -out plan
-terraform show -json plan > plan.json
-acrkit scope-map diff state.json plan.json > changed || [ $? = 8 ]
-diff changed - <<'EOF'
-gained	content/write	base
-lost	content/read	base
-EOF
-terraform destroy -auto-approve
-`
-
-// TestTerraform_scopeMap applies a scope map as acrkit writes it, and reads it in Terraform's
-// JSON.
-func TestTerraform_scopeMap(t *testing.T) {
-	if *terraformMirror == "" {
-		t.Skip("Terraform was NOT run: .ci/nightly terraform builds its providers and names them")
-	}
-	need(t, "terraform", "go install github.com/hashicorp/terraform@v1.8.5", []string{"terraform", "version"})
-	w := newTerraform(t)
-	w.work = t.TempDir() // only what the script writes
-	w.run(t, 1, terraformPage(t)[0], scopeMapScript)
-}
-
 // terraformWork is a copy of examples/terraform, where its page is run.
 type terraformWork struct {
 	work, hosts, port string
