@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -205,6 +206,10 @@ func (r *Registry) Name() string { return r.id.Name }
 
 // Host is the login server that was asked for.
 func (r *Registry) Host() acrkit.Registry { return r.registry }
+
+// Settle is how long after a change a change of somebody else may still arrive that was made
+// from the same state ([Options.Settle]).
+func (r *Registry) Settle() time.Duration { return r.client.opts.Settle }
 
 // settingsVersion has the settings that the SDK's version does not have.
 const settingsVersion = "2025-11-01"

@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"time"
@@ -247,6 +248,7 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 	}
 	made = "the token was made, and nothing has a password of it"
 	said("Made the %s.", rights.Token(opts.Name))
+	began := time.Now() // not the factory's clock: this is about requests on their way
 	if err := opts.holds(ctx, r, time.Time{}); err != nil {
 		return failed(err, fix)
 	}
@@ -254,6 +256,7 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 	if err != nil {
 		return failed(err, fix)
 	}
+	took := time.Since(began)
 	v := sink.Value{Registry: opts.Registry, Token: opts.Name, Password: p.Value, Created: p.Created}
 	for i, s := range opts.Sinks {
 		if err := deliver(ctx, s, v); err != nil {
@@ -264,10 +267,34 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 		}
 		said("Delivered %s to %s.", p.Slot, s)
 	}
-	if err := opts.holds(ctx, r, p.Created); err != nil {
+	if err := opts.settled(ctx, r, p.Created, took); err != nil {
 		return failed(err, fix)
 	}
 	said("The registry accepts it within about a minute.")
+	return nil
+}
+
+// settled looks at the token's password again when a password that somebody else was making
+// at the same time has arrived. took is the time from the look before it was made until it
+// was: in a longer one, somebody else may have looked for the last time before theirs was
+// replaced.
+func (opts *createOptions) settled(ctx context.Context, r *manage.Registry, created time.Time,
+	took time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(r.Settle()):
+	}
+	if err := opts.holds(ctx, r, created); err != nil {
+		return err
+	}
+	if settle := r.Settle(); settle > 0 && took > settle {
+		return &acrkit.Error{Code: acrkit.CodeIncomplete, Op: "create the " + rights.Token(opts.Name),
+			Registry: opts.Registry,
+			Reason: fmt.Sprintf("its password took %s to make; one that somebody else made in "+
+				"this time is replaced, and they were not told", took.Round(time.Millisecond)),
+			Hint: sentence.Fix(sentence.ViewToken, opts.facts())}
+	}
 	return nil
 }
 
