@@ -1,8 +1,11 @@
 package emulator_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"runtime"
 	"slices"
@@ -329,7 +332,8 @@ func TestArmLostUpdate(t *testing.T) {
 	if now := read(); !slices.Equal(now, before) {
 		t.Errorf("a change that waits was made: %q", now)
 	}
-	f.advanceUntil(t, &editors)
+	must(t, f.Clock().Advance(time.Minute))
+	editors.Wait()
 	if after := read(); len(after) != len(before)+1 {
 		t.Errorf("%d actions after both editors, %d before: %q", len(after), len(before), after)
 	}
@@ -337,19 +341,36 @@ func TestArmLostUpdate(t *testing.T) {
 	c.want(201, "PATCH", "/scopeMaps/ci-pull", actionsOf(before...)) // at once
 }
 
-// advanceUntil moves the clock until requests that wait by it are done. One step is not
-// enough: a request counts as held a moment before it looks at the clock.
-func (f *fixture) advanceUntil(t *testing.T, held *sync.WaitGroup) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() { held.Wait(); close(done) }()
-	for {
-		select {
-		case <-done:
-			return
-		case <-time.After(time.Millisecond): // the others get the processor
-			must(t, f.Clock().Advance(time.Minute))
+// TestArmLateWrite_atOnce: the delay begins with the hit, so that who sees it may move the
+// clock, also while the body is still on its way.
+func TestArmLateWrite_atOnce(t *testing.T) {
+	f := start(t, nil)
+	c := f.arm()
+	f.Clock().Freeze()
+	_, err := f.AddFault(fault.Fault{Kind: fault.LateWrite, Delay: time.Minute})
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	body, send := io.Pipe()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPatch,
+		"https://"+f.host+armRegistry+"/scopeMaps/ci-pull"+armVersion, body)
+	must(t, err)
+	req.Header = c.token.Clone()
+	go func() {
+		for f.Faults()[0].Hits == 0 && ctx.Err() == nil {
+			runtime.Gosched()
 		}
+		_ = f.Clock().Advance(time.Minute) // in no year that the clock does not know
+		_, _ = io.WriteString(send, actionsOf("repositories/samples/app/content/read"))
+		_ = send.Close()
+	}()
+	res, err := f.client.Do(req)
+	if err != nil {
+		t.Fatalf("the change waits on: %v", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		t.Errorf("%s", res.Status)
 	}
 }
 
@@ -382,7 +403,8 @@ func TestArmLostUpdates(t *testing.T) {
 	for f.Faults()[0].Hits < editors && t.Context().Err() == nil {
 		runtime.Gosched()
 	}
-	f.advanceUntil(t, &all)
+	must(t, f.Clock().Advance(time.Minute))
+	all.Wait()
 	if after := lines(); len(after) != before+1 {
 		t.Errorf("%d lines were there, and %d after %d editors: %q", before, len(after), editors, after)
 	}

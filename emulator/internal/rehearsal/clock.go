@@ -71,10 +71,9 @@ func (c *Clock) store(s *clockState) {
 	c.changed = make(chan struct{})
 }
 
-// wait waits until the clock shows a time that is d later than now, and reports false if
-// the request or its listener ends first. While the clock is frozen it waits for a change of it.
-func (c *Clock) wait(ctx context.Context, d time.Duration) bool {
-	until := c.Now().Add(d)
+// wait waits until the clock shows a time, and reports false if the request or its listener
+// ends first. While the clock is frozen it waits for a change of it.
+func (c *Clock) wait(ctx context.Context, until time.Time) bool {
 	for {
 		c.mu.Lock()
 		changed, left, s := c.changed, until.Sub(c.Now()), c.state.Load()

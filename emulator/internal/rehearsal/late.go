@@ -26,12 +26,19 @@ func lateWrite(h *Rehearsal, w http.ResponseWriter, r *http.Request, _ fault.Rou
 	}{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
 	// Not counted as under way: a reset need not wait for it.
 	h.Gate.Leave()
-	if !h.Clock.wait(r.Context(), f.Delay) || !h.Gate.Enter(r.Context()) {
+	began, ok := r.Context().Value(beganKey{}).(time.Time)
+	if !ok {
+		began = h.Clock.Now()
+	}
+	if !h.Clock.wait(r.Context(), began.Add(f.Delay)) || !h.Gate.Enter(r.Context()) {
 		h.Gate.underWay.Add(1)
 		panic(http.ErrAbortHandler)
 	}
 	return w, func() {}, false
 }
+
+// beganKey is where a request carries when its delay began.
+type beganKey struct{}
 
 // delayKey is where a request carries how late the passwords that it makes work.
 type delayKey struct{}

@@ -4,6 +4,7 @@
 package rehearsal
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 
@@ -74,8 +75,12 @@ func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route
 		}
 	}
 	if h.Faults.on.Load() {
+		began := h.Clock.Now() // before the hit is counted: who sees it may move the clock at once
 		if f, ok := h.Faults.pick(r, class, reg.Name, func() string { return h.claimed(r, reg, to).Name }); ok {
 			h.note(r, reg, decisions.Faulted, rule.OfFault(f.Kind), f.String())
+			if f.Kind == fault.LateWrite {
+				*r = *r.WithContext(context.WithValue(r.Context(), beganKey{}, began))
+			}
 			return effects[f.Kind].inject(h, w, r, class, f)
 		}
 	}
