@@ -112,7 +112,7 @@ var allowed = []allowance{
 		program: `cli\.test`,
 		place: `.*/script-login/(?:app|disabled|lister|puller|reader|spaces|wrong|acrkit/logins\.json)|` +
 			`.*/script-places/(?:good|marked)|.*/script-regional/reader|` +
-			`.*/script-wide/seed\.yaml|.*/script-emulator-(?:rehearsal/password|recover/seed\.yaml|start/own\.yaml)`,
+			`.*/script-wide/seed\.yaml|.*/script-emulator-(?:rehearsal/(?:password|more)|recover/seed\.yaml|start/own\.yaml)`,
 		why: "password files and seeds of scripts, which testscript writes for all to read, and one of " +
 			"them in the store's place",
 	},
