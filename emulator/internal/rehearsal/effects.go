@@ -16,9 +16,18 @@ import (
 // injection applies a fault to a request, and reports whether that was the whole
 // answer. If not, the request goes on with another writer, and finish is called at
 // its end.
-type injection func(h *Rehearsal, w http.ResponseWriter, r *http.Request, route fault.Route, f fault.Fault) (
+type injection func(h *Rehearsal, w http.ResponseWriter, r *http.Request, x hit) (
 	next http.ResponseWriter, finish func(), done bool,
 )
+
+// hit is a fault that hits a request.
+type hit struct {
+	fault.Fault
+	route fault.Route
+	// at is the emulator's time, read before the hit could be seen: a client that sees it may
+	// move the clock at once.
+	at time.Time
+}
 
 // effect is what the faults of a kind do. The words are in package fault.
 type effect struct {
@@ -32,20 +41,20 @@ type effect struct {
 // effects has each kind of fault.
 var effects = map[fault.Kind]effect{
 	fault.Throttle: {
-		inject: answering(func(w http.ResponseWriter, r *http.Request, route fault.Route, _ fault.Fault) {
-			fail(w, r, route, http.StatusTooManyRequests)
+		inject: answering(func(w http.ResponseWriter, r *http.Request, x hit) {
+			fail(w, r, x.route, http.StatusTooManyRequests)
 		}),
 		storage: func(fault.Fault) int { return http.StatusServiceUnavailable }, // as it throttles
 	},
 	fault.Status: {
-		inject: answering(func(w http.ResponseWriter, r *http.Request, route fault.Route, f fault.Fault) {
-			fail(w, r, route, f.Status)
+		inject: answering(func(w http.ResponseWriter, r *http.Request, x hit) {
+			fail(w, r, x.route, x.Status)
 		}),
 		storage: func(f fault.Fault) int { return f.Status },
 	},
 	fault.Unauthorized: {
-		inject: answering(func(w http.ResponseWriter, _ *http.Request, route fault.Route, _ fault.Fault) {
-			commonHeaders(w, route)
+		inject: answering(func(w http.ResponseWriter, _ *http.Request, x hit) {
+			commonHeaders(w, x.route)
 			answer.Empty(w, http.StatusUnauthorized)
 		}),
 		storage: func(fault.Fault) int { return http.StatusForbidden }, // it has no 401
@@ -53,7 +62,7 @@ var effects = map[fault.Kind]effect{
 	fault.Drop: {inject: drop},
 	fault.Slow: {inject: slow},
 	fault.Hang: {
-		inject: func(h *Rehearsal, _ http.ResponseWriter, r *http.Request, _ fault.Route, _ fault.Fault) (
+		inject: func(h *Rehearsal, _ http.ResponseWriter, r *http.Request, _ hit) (
 			http.ResponseWriter, func(), bool,
 		) {
 			h.hang(r)
@@ -107,14 +116,12 @@ var effects = map[fault.Kind]effect{
 }
 
 // answering is an injection that answers, with Retry-After where the fault has one.
-func answering(write func(w http.ResponseWriter, r *http.Request, route fault.Route, f fault.Fault)) injection {
-	return func(_ *Rehearsal, w http.ResponseWriter, r *http.Request, route fault.Route, f fault.Fault) (
-		http.ResponseWriter, func(), bool,
-	) {
-		if f.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter/time.Second)))
+func answering(write func(w http.ResponseWriter, r *http.Request, x hit)) injection {
+	return func(_ *Rehearsal, w http.ResponseWriter, r *http.Request, x hit) (http.ResponseWriter, func(), bool) {
+		if x.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(x.RetryAfter/time.Second)))
 		}
-		write(w, r, route, f)
+		write(w, r, x)
 		return w, nil, true
 	}
 }
@@ -122,9 +129,9 @@ func answering(write func(w http.ResponseWriter, r *http.Request, route fault.Ro
 // refusing is an injection that answers a push with an error of the registry, once its
 // body has come: a client that still sends may not read an answer.
 func refusing(status int, e acrkit.ServiceError) injection {
-	return answering(func(w http.ResponseWriter, r *http.Request, route fault.Route, _ fault.Fault) {
+	return answering(func(w http.ResponseWriter, r *http.Request, x hit) {
 		discard(r.Body)
-		commonHeaders(w, route)
+		commonHeaders(w, x.route)
 		answer.Error(w, status, e)
 	})
 }

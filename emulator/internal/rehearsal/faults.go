@@ -25,6 +25,7 @@ type activeFault struct {
 // Faults are those in force. While there are none, a request reads one flag.
 type Faults struct {
 	known func(registry string) bool
+	now   func() time.Time // of the emulator's clock
 	on    atomic.Bool
 
 	mu   sync.Mutex
@@ -115,7 +116,7 @@ func (s *Faults) remove(gone func(*activeFault) bool) {
 
 // pick returns the fault that hits a request. who is called at most once, and only
 // if a fault is for one principal.
-func (s *Faults) pick(r *http.Request, route fault.Route, registry string, who func() string) (fault.Fault, bool) {
+func (s *Faults) pick(r *http.Request, route fault.Route, registry string, who func() string) (hit, bool) {
 	principal := ""
 	if s.asks(r, route, registry) {
 		principal = who() // may verify a token, so not under the lock
@@ -131,13 +132,13 @@ func (s *Faults) pick(r *http.Request, route fault.Route, registry string, who f
 			continue
 		}
 		a.Hits++
-		hit := a.copy()
+		x := hit{a.copy(), route, s.now()}
 		if a.Count > 0 && a.Hits >= a.Count {
 			s.remove(func(x *activeFault) bool { return x == a })
 		}
-		return hit, true
+		return x, true
 	}
-	return fault.Fault{}, false
+	return hit{}, false
 }
 
 // asks reports whether a fault is for one principal.

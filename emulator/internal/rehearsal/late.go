@@ -6,13 +6,11 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"github.com/acrkit/acrkit/emulator/fault"
 )
 
 // lateWrite holds a change back for a time of the emulator's clock. Nothing of it is read
 // or made meanwhile.
-func lateWrite(h *Rehearsal, w http.ResponseWriter, r *http.Request, _ fault.Route, f fault.Fault) (
+func lateWrite(h *Rehearsal, w http.ResponseWriter, r *http.Request, x hit) (
 	next http.ResponseWriter, finish func(), done bool,
 ) {
 	// Only at the end of a body does the HTTP server notice that a client has gone.
@@ -26,33 +24,26 @@ func lateWrite(h *Rehearsal, w http.ResponseWriter, r *http.Request, _ fault.Rou
 	}{io.MultiReader(bytes.NewReader(data), r.Body), r.Body}
 	// Not counted as under way: a reset need not wait for it.
 	h.Gate.Leave()
-	began, ok := r.Context().Value(beganKey{}).(time.Time)
-	if !ok {
-		began = h.Clock.Now()
-	}
-	if !h.Clock.wait(r.Context(), began.Add(f.Delay)) || !h.Gate.Enter(r.Context()) {
+	if !h.Clock.wait(r.Context(), x.at.Add(x.Delay)) || !h.Gate.Enter(r.Context()) {
 		h.Gate.underWay.Add(1)
 		panic(http.ErrAbortHandler)
 	}
 	return w, func() {}, false
 }
 
-// beganKey is where a request carries when its delay began.
-type beganKey struct{}
-
 // delayKey is where a request carries how late the passwords that it makes work.
 type delayKey struct{}
 
 // latePassword marks a request that makes passwords.
-func latePassword(_ *Rehearsal, w http.ResponseWriter, r *http.Request, _ fault.Route, f fault.Fault) (
+func latePassword(_ *Rehearsal, w http.ResponseWriter, r *http.Request, x hit) (
 	next http.ResponseWriter, finish func(), done bool,
 ) {
-	*r = *r.WithContext(context.WithValue(r.Context(), delayKey{}, f.Delay))
+	*r = *r.WithContext(context.WithValue(r.Context(), delayKey{}, x.Delay))
 	return w, func() {}, false
 }
 
 // PasswordDelay returns how late the passwords that a request makes work, 0 where no fault
-// of the kind [fault.LatePassword] has hit it.
+// of the kind late-password has hit it.
 func PasswordDelay(ctx context.Context) time.Duration {
 	d, _ := ctx.Value(delayKey{}).(time.Duration)
 	return d

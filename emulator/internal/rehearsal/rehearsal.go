@@ -4,7 +4,6 @@
 package rehearsal
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 
@@ -41,6 +40,7 @@ type Rehearsal struct {
 // New returns a rehearsal in which nothing fails.
 func New(c Config) *Rehearsal {
 	h := &Rehearsal{Config: c}
+	h.Faults.now = c.Clock.Now
 	h.Faults.known = func(registry string) bool {
 		_, ok := c.Store.RegistryByName(registry)
 		return ok
@@ -75,13 +75,9 @@ func (h *Rehearsal) Apply(w http.ResponseWriter, r *http.Request, to route.Route
 		}
 	}
 	if h.Faults.on.Load() {
-		began := h.Clock.Now() // before the hit is counted: who sees it may move the clock at once
-		if f, ok := h.Faults.pick(r, class, reg.Name, func() string { return h.claimed(r, reg, to).Name }); ok {
-			h.note(r, reg, decisions.Faulted, rule.OfFault(f.Kind), f.String())
-			if f.Kind == fault.LateWrite {
-				*r = *r.WithContext(context.WithValue(r.Context(), beganKey{}, began))
-			}
-			return effects[f.Kind].inject(h, w, r, class, f)
+		if x, ok := h.Faults.pick(r, class, reg.Name, func() string { return h.claimed(r, reg, to).Name }); ok {
+			h.note(r, reg, decisions.Faulted, rule.OfFault(x.Kind), x.String())
+			return effects[x.Kind].inject(h, w, r, x)
 		}
 	}
 	if h.Limits.on.Load() && to.Service.OfRegistry() {
@@ -115,18 +111,18 @@ func (h *Rehearsal) ApplyStorage(w http.ResponseWriter, r *http.Request, reg *pr
 	if !h.Faults.on.Load() {
 		return w, nothing, false
 	}
-	f, hit := h.Faults.pick(r, fault.RouteStorage, reg.Name, func() string { return "" })
-	if !hit {
+	x, ok := h.Faults.pick(r, fault.RouteStorage, reg.Name, func() string { return "" })
+	if !ok {
 		return w, nothing, false
 	}
-	h.note(r, reg, decisions.Faulted, rule.OfFault(f.Kind), f.String())
-	x := effects[f.Kind]
-	if x.storage == nil {
-		return x.inject(h, w, r, fault.RouteStorage, f)
+	h.note(r, reg, decisions.Faulted, rule.OfFault(x.Kind), x.String())
+	e := effects[x.Kind]
+	if e.storage == nil {
+		return e.inject(h, w, r, x)
 	}
-	return answering(func(w http.ResponseWriter, _ *http.Request, _ fault.Route, f fault.Fault) {
-		h.FailStorage(w, x.storage(f))
-	})(h, w, r, fault.RouteStorage, f)
+	return answering(func(w http.ResponseWriter, _ *http.Request, x hit) {
+		h.FailStorage(w, e.storage(x.Fault))
+	})(h, w, r, x)
 }
 
 // note writes to the decision log why a request ended before its credential was checked.

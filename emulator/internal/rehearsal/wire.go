@@ -14,38 +14,38 @@ import (
 )
 
 // drop ends the connection when enough bytes of a body have passed.
-func drop(_ *Rehearsal, w http.ResponseWriter, r *http.Request, _ fault.Route, f fault.Fault) (
+func drop(_ *Rehearsal, w http.ResponseWriter, r *http.Request, x hit) (
 	next http.ResponseWriter, finish func(), done bool,
 ) {
-	if f.AfterBytes == 0 {
+	if x.AfterBytes == 0 {
 		panic(http.ErrAbortHandler)
 	}
-	d := &dropper{ResponseWriter: w, body: r.Body, left: f.AfterBytes}
+	d := &dropper{ResponseWriter: w, body: r.Body, left: x.AfterBytes}
 	r.Body = d
 	return d, d.finish, false
 }
 
 // slow lets bodies pass slowly.
-func slow(_ *Rehearsal, w http.ResponseWriter, r *http.Request, _ fault.Route, f fault.Fault) (
+func slow(_ *Rehearsal, w http.ResponseWriter, r *http.Request, x hit) (
 	next http.ResponseWriter, finish func(), done bool,
 ) {
-	s := &slower{ResponseWriter: w, ctx: r.Context(), body: r.Body, perSecond: f.BytesPerSecond}
+	s := &slower{ResponseWriter: w, ctx: r.Context(), body: r.Body, perSecond: x.BytesPerSecond}
 	r.Body = slowBody{s}
 	return s, func() {}, false
 }
 
 // tooLarge refuses a body that is too large: by its declared length, or else once
 // too much of it has come.
-func tooLarge(_ *Rehearsal, w http.ResponseWriter, r *http.Request, route fault.Route, f fault.Fault) (
+func tooLarge(_ *Rehearsal, w http.ResponseWriter, r *http.Request, x hit) (
 	next http.ResponseWriter, finish func(), done bool,
 ) {
-	if r.ContentLength > f.AfterBytes {
+	if r.ContentLength > x.AfterBytes {
 		discard(r.Body)
-		commonHeaders(w, route)
+		commonHeaders(w, x.route)
 		page(w, r, http.StatusRequestEntityTooLarge, "AzureContainerRegistry")
 		return w, nil, true
 	}
-	b := &bounder{ResponseWriter: w, request: r, body: r.Body, route: route, left: f.AfterBytes}
+	b := &bounder{ResponseWriter: w, request: r, body: r.Body, route: x.route, left: x.AfterBytes}
 	r.Body = b
 	return b, func() {}, false
 }
@@ -91,8 +91,7 @@ func fail(w http.ResponseWriter, r *http.Request, route fault.Route, status int)
 	case route == fault.RouteARM:
 		code := map[int]string{429: "TooManyRequests", 500: "InternalServerError", 502: "BadGateway",
 			503: "ServiceUnavailable", 504: "GatewayTimeout"}[status]
-		answer.JSON(w, status,
-			map[string]any{"error": map[string]string{"code": code, "message": http.StatusText(status)}})
+		answer.ARMError(w, status, code, http.StatusText(status))
 	case status == http.StatusTooManyRequests:
 		answer.Errors(w, status, "TOOMANYREQUESTS", tooManyRequests)
 	case status == http.StatusInternalServerError:
