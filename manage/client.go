@@ -40,8 +40,8 @@ type Options struct {
 	// Subscription and ResourceGroup narrow the search for a registry. With both, it is
 	// one request; with neither, all subscriptions that the identity sees are searched.
 	Subscription, ResourceGroup string
-	// Settle is how long after a change its result is read again to detect a change of
-	// somebody else that was made from the same state; 0 = 2 s, negative = not at all.
+	// Settle is how long after a change its result is read again to detect
+	// another change that was made from the same state; 0 = 2 s, negative = not at all.
 	Settle time.Duration
 	// Audit gets every change after it was made or refused. Nil = none.
 	Audit func(Change)

@@ -210,7 +210,7 @@ func TestConflict(t *testing.T) {
 		t.Errorf("made over another: %v", err)
 	}
 
-	// Somebody else writes at the moment after the write.
+	// Another client writes at the moment after the write.
 	now, err := r.ScopeMap(ctx, "ci-pull")
 	must(t, err)
 	var once sync.Once

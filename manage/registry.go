@@ -45,7 +45,7 @@ type Settings struct {
 	Location      string // westeurope
 	SKU           string // Basic, Standard or Premium
 	AdminUser     bool   // the admin user is on: one user with all rights
-	AnonymousPull bool   // everybody may pull
+	AnonymousPull bool   // clients without a credential may pull
 	ABAC          bool   // roles may be narrowed to repositories, and AcrPull and its like give nothing
 	ARMTokens     bool   // Entra tokens for Azure Resource Manager are accepted
 	PublicNetwork bool   // it can be reached from public networks
@@ -207,7 +207,7 @@ func (r *Registry) Name() string { return r.id.Name }
 // Host is the login server that was asked for.
 func (r *Registry) Host() acrkit.Registry { return r.registry }
 
-// Settle is how long after a change a change of somebody else may still arrive that was made
+// Settle is how long after a change another one may still arrive that was made
 // from the same state ([Options.Settle]).
 func (r *Registry) Settle() time.Duration { return r.client.opts.Settle }
 

@@ -56,7 +56,7 @@ func scopeMapOf(m *armcontainerregistry.ScopeMap) ScopeMap {
 
 // CreateScopeMap makes a scope map; [acrkit.CodeConflict] if there is one of this name,
 // which stays as it is. At ARM a PUT of a scope map that exists replaces it: one that
-// somebody else makes between the look and the PUT is replaced.
+// is made between the look and the PUT is replaced.
 func (r *Registry) CreateScopeMap(ctx context.Context, m ScopeMap) error {
 	op := "create the scope map " + quote(m.Name)
 	return r.change(ctx, Change{Action: ActionCreate, Kind: KindScopeMap, Name: m.Name, After: m.rights()},
@@ -119,8 +119,8 @@ func (r *Registry) UpdateScopeMap(ctx context.Context, from ScopeMap, actions []
 		//rule:manage-slow-write
 		if settle > 0 && took > r.client.opts.Settle {
 			return &acrkit.Error{Code: acrkit.CodeIncomplete, Op: op, Registry: r.registry,
-				Reason: fmt.Sprintf("it was changed, but %s after it was read; a change that somebody else made "+
-					"in this time is lost, and they were not told", took.Round(time.Millisecond))}
+				Reason: fmt.Sprintf("it was changed, but %s after it was read; another change in this time is "+
+					"lost, and its author was not told", took.Round(time.Millisecond))}
 		}
 		return nil
 	})
@@ -145,8 +145,8 @@ func (r *Registry) DeleteScopeMap(ctx context.Context, name string) error {
 		})
 }
 
-// settled reads a scope map again after a change, and once more when settle has passed. A
-// change that somebody else made from the same state has arrived by then.
+// settled reads a scope map again after a change, and once more when settle has passed. Another
+// change from the same state has arrived by then.
 func (r *Registry) settled(ctx context.Context, op, name string, want []string, settle time.Duration) error {
 	for _, after := range []time.Duration{0, settle} {
 		if err := wait(ctx, after); err != nil {
@@ -158,7 +158,7 @@ func (r *Registry) settled(ctx context.Context, op, name string, want []string, 
 		}
 		//rule:manage-read-after-write
 		if !sameLines(now.Actions, want) {
-			return r.conflict(op, "the change was made, and somebody else's change from the same state replaced it")
+			return r.conflict(op, "the change was made, and another change from the same state replaced it")
 		}
 		if settle == 0 {
 			break

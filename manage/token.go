@@ -198,7 +198,7 @@ func (r *Registry) DeleteToken(ctx context.Context, name string) error {
 // longer works. expires zero means that it does not expire. The value is in the answer
 // only. It is accepted within about a minute (Microsoft's documentation), not at once.
 //
-// An answer that is lost loses the value: the slot then has a password that nobody knows,
+// An answer that is lost loses the value: the slot then has an unknown password,
 // and may be generated again.
 func (r *Registry) GeneratePassword(ctx context.Context, token string, slot Slot, expires time.Time) (Password, error) {
 	op := "generate " + string(slot) + " of the token " + quote(token)

@@ -261,7 +261,7 @@ const (
 )
 
 // LintName returns what is wrong with the name of a scope map that is to be made. The maps of
-// [System] have names that nobody can give.
+// [System] have names that users cannot give.
 func LintName(name string) []Finding {
 	quoted := fmt.Sprintf("%q", shorten(name))
 	f := Finding{Kind: InvalidName, Severity: SeverityError}

@@ -14,7 +14,7 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// writtenMap is a scope map that somebody wrote, with an expert's judgement.
+// writtenMap is a scope map from a real project, with an expert's judgement.
 type writtenMap struct {
 	ID, Name, Purpose string
 	Actions           []string

@@ -132,6 +132,6 @@ const (
 	ARMExists         acrkit.Cause = "ACRK109" // Azure Resource Manager has one already: a name or a role is taken
 	ARMNotReady       acrkit.Cause = "ACRK110" // a change of the token or registry has not ended
 	ARMQuota          acrkit.Cause = "ACRK111" // a limit of the tier or the subscription is reached
-	// somebody else changed it meanwhile, or there is one of this name already
+	// another change came first, or there is one of this name already
 	Conflict acrkit.Cause = "ACRK120"
 )

@@ -260,7 +260,7 @@ var requestCauses = map[string]Cause{
 		Fix:        ShowUsage,
 	},
 	"ACRK120": {
-		Title:   "somebody else changed it meanwhile, or there is one of this name already",
+		Title:   "another change came first, or there is one of this name already",
 		Symptom: "a change of a scope map or token that acrkit did not make, or that another one replaced",
 		Difference: "Azure Resource Manager has no conditional writes for these: the last one counts, and az does " +
 			"not notice",

@@ -37,8 +37,8 @@ type Claims struct {
 	Entra     EntraClaims
 }
 
-// EntraClaims say who an Entra token is for. They are not checked: whoever reads them must
-// have the token from Entra itself.
+// EntraClaims say who an Entra token is for. They are not checked: the token must come from
+// Entra itself.
 type EntraClaims struct {
 	Tenant string // tid
 	Object string // oid

@@ -69,15 +69,15 @@ func (q Query) asks(action string) bool {
 
 func (q Query) covers(p scopemap.Pattern) bool { return q.Repository == "" || p.Match(q.Repository) }
 
-// Kind is what somebody is.
+// Kind is what has a right.
 type Kind string
 
-// The kinds, and two of grants that are nobody's.
+// The kinds, and two of grants that belong to no one identity.
 const (
 	KindToken     Kind = "token"
 	KindPrincipal Kind = "principal" // of Entra, by a role assignment
 	KindAdmin     Kind = "admin-user"
-	KindAnonymous Kind = "anonymous" // everybody, without a credential
+	KindAnonymous Kind = "anonymous" // all clients, without a credential
 	// KindUnread is something that could not be read, so that grants may be missing.
 	KindUnread Kind = "unread"
 )
@@ -89,7 +89,7 @@ const (
 	PasswordNone    = "none"
 )
 
-// Grant is one right of somebody, with what gives it.
+// Grant is one right of one identity, with what gives it.
 type Grant struct {
 	Kind          Kind   `json:"kind"`
 	Name          string `json:"name"`          // of a token, or of the admin user; a principal's object id
@@ -226,7 +226,7 @@ func passwordOf(t manage.Token, now time.Time) string {
 	return PasswordExpired
 }
 
-// Answer is the answer to the question whether somebody may do something.
+// Answer is the answer to the question whether an identity may do something.
 type Answer string
 
 // The answers.

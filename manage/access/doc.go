@@ -6,10 +6,10 @@
 //		fmt.Println(grant.Name, grant.Line)
 //	}
 //
-// A [Grant] is one line that gives somebody one right. Roles are read by their permissions,
+// A [Grant] is one line that gives an identity one right. Roles are read by their permissions,
 // not by their names. What cannot be decided is a grant that says why ([Grant.Unknown]):
 // a condition that is not understood never counts as fulfilled, nor as not fulfilled.
 //
-// Not read: deny assignments, roles that somebody may activate for a time, and the members
+// Not read: deny assignments, roles that a user may activate for a time, and the members
 // of groups.
 package access

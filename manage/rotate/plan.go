@@ -154,7 +154,7 @@ func (r *Rotation) decide(st *state) (Plan, error) {
 			"the others",
 			names(st.holders(newer.Slot)), newer.Slot))
 	}
-	return Plan{}, r.ambiguous(fmt.Sprintf("no sink holds %s or %s, and somebody else may use either", older.Slot,
+	return Plan{}, r.ambiguous(fmt.Sprintf("no sink holds %s or %s, and another program may use either", older.Slot,
 		newer.Slot))
 }
 
@@ -238,7 +238,7 @@ func (r *Rotation) ambiguous(reason string) error {
 	return e
 }
 
-// another is the error if somebody else rotates the same token.
+// another is the error if another rotation of the token seems to be at work.
 func (r *Rotation) another(p manage.Password, age time.Duration) error {
 	e := r.fail(acrkit.CodeConflict,
 		fmt.Sprintf("%s was created %s ago and is in no sink: another rotation may be at work",

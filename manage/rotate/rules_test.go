@@ -74,13 +74,13 @@ func TestRefused(t *testing.T) {
 		"two unused ones": {func(w *world, r *Rotation) {
 			w.put(manage.Slot2, 24*time.Hour, 0)
 			w.places["file"], w.places["other"] = file(""), file("")
-		}, "somebody else may use either", acrkit.CodeIncomplete},
-		"a young one of somebody": {func(w *world, _ *Rotation) {
+		}, "another program may use either", acrkit.CodeIncomplete},
+		"a young one of another": {func(w *world, _ *Rotation) {
 			w.places["file"].written, w.places["other"].written = w.slots[manage.Slot1].Created,
 				w.slots[manage.Slot1].Created
 			w.put(manage.Slot2, 15*time.Minute-time.Millisecond, 0)
 		}, "another rotation may be at work", acrkit.CodeConflict},
-		"an older one of somebody": {func(w *world, _ *Rotation) {
+		"an older one of another": {func(w *world, _ *Rotation) {
 			w.places["file"].written, w.places["other"].written = w.slots[manage.Slot1].Created,
 				w.slots[manage.Slot1].Created
 			w.put(manage.Slot2, 15*time.Minute+time.Second, 0)

@@ -314,7 +314,7 @@ func (r *Rotation) mine(ctx context.Context, c *current) error {
 }
 
 // undo removes a password that was delivered to no sink, so that none is left that works
-// and that nobody has. It is tried also after an interrupt.
+// and is in no use. It is tried also after an interrupt.
 func (r *Rotation) undo(ctx context.Context, c *current, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), changeWithin)
 	defer cancel()

@@ -201,7 +201,7 @@ func TestSinks(t *testing.T) {
 			if info, err := os.Stat(p.target); err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("%v, %v", info.Mode(), err)
 			}
-			// What somebody else writes after Holds is not overwritten.
+			// What another program writes after Holds is not overwritten.
 			if p.file != "" || name == "helper" {
 				if err := open(t, p.text, opts).Deliver(ctx, first); err != nil {
 					t.Fatal(err)

@@ -58,7 +58,7 @@ func TestEditors(t *testing.T) {
 					t.Errorf("editor %d was told that its right is there:\n%s", i, r.err)
 				case r.code == 0:
 					told++
-				case r.code != 1 && r.code != 7 || !strings.Contains(r.err, "somebody else"):
+				case r.code != 1 && r.code != 7 || !strings.Contains(r.err, "another change"):
 					t.Errorf("editor %d: exit code %d\n%s", i, r.code, r.err)
 				}
 			}
