@@ -133,6 +133,30 @@ func TestParseLine(t *testing.T) {
 	}
 }
 
+// TestReadTrace_neverMade: only where its thread then ends may the beginning of a call be
+// what the reader does not know.
+func TestReadTrace_neverMade(t *testing.T) {
+	// As strace 6.1 wrote it; a program had just printed 20 bytes, and 20 is writev.
+	const begun = `7<a> writev(0</dev/pts/3>, [{iov_base=0x203a74696b726361, iov_len=18446744073709551615}], 20` +
+		" <unfinished ...>\n"
+	const end, other = "7<a> +++ exited with 130 +++\n", `8<a> write(2</x>, "a", 1) = 1` + "\n"
+	for trace, want := range map[string]bool{
+		begun + end:                            true,
+		begun + other + end + other:            true,
+		begun:                                  false,
+		begun + "8<a> +++ exited with 0 +++\n": false,
+		begun + "7<a> <... writev resumed>) = 20\n" + end:              false,
+		begun + "7<a> ???( <unfinished ...>\n" + end:                   false,
+		strings.Replace(begun, " <unfinished ...>", ") = 20", 1) + end: false,
+	} {
+		seen := 0
+		err := readTrace(strings.NewReader(trace), func(e event) { seen += len(e.data) })
+		if (err == nil) != want || seen != strings.Count(trace, `"a"`) && want {
+			t.Errorf("%d bytes, %v:\n%s", seen, err, trace)
+		}
+	}
+}
+
 // No line makes the reader fail otherwise than by saying so, and what it reads as
 // written is no longer than the line.
 func FuzzParseLine(f *testing.F) {

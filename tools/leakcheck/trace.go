@@ -29,6 +29,7 @@ type event struct {
 	argv    []string // of a program
 	mode    uint64   // of a file that is created or changed
 	opens   bool     // it is created only where it is not there yet
+	exit    bool     // it is not a call but the end of the thread
 }
 
 type eventKind int
@@ -46,17 +47,34 @@ var errTrace = errors.New("not a line of strace that this reader knows")
 
 // readTrace calls each for the events of a trace. A line that cannot be read is
 // an error: what is not understood was not checked.
+//
+// A call that was never made is none: when a process ends, strace may print a call for
+// a thread that has gone, with the registers of the thread that it looked at before. The
+// result of its last call, the 20 bytes of "acrkit: interrupted", is then the number of
+// the call, writev, and its arguments are of another call. No end of it is ever printed.
 func readTrace(r io.Reader, each func(event)) error {
 	sc := bufio.NewScanner(r)
 	sc.Buffer(make([]byte, 1<<20), maxTraceLine)
+	begun := map[int]error{} // by thread: its last line, the beginning of a call, cannot be read
 	for n := 1; sc.Scan(); n++ {
 		e, ok, err := parseLine(sc.Text())
+		if before := begun[e.pid]; before != nil && !e.exit {
+			return before
+		}
+		delete(begun, e.pid)
 		if err != nil {
-			return fmt.Errorf("line %d: %w: %.200q", n, err, sc.Text())
+			err = fmt.Errorf("line %d: %w: %.200q", n, err, sc.Text())
+			if !strings.HasSuffix(sc.Text(), " <unfinished ...>") {
+				return err
+			}
+			begun[e.pid] = err
 		}
 		if ok {
 			each(e)
 		}
+	}
+	for _, err := range begun {
+		return err
 	}
 	return sc.Err()
 }
@@ -72,7 +90,7 @@ func parseLine(line string) (e event, ok bool, err error) {
 	if p.failed {
 		return e, false, errTrace
 	}
-	if strings.HasPrefix(p.rest, "+++") || strings.HasPrefix(p.rest, "---") ||
+	if e.exit = strings.HasPrefix(p.rest, "+++"); e.exit || strings.HasPrefix(p.rest, "---") ||
 		strings.HasPrefix(p.rest, "<... ") || strings.HasPrefix(p.rest, "???") {
 		return e, false, nil // an end, a signal, or the end of a call whose beginning was read
 	}
