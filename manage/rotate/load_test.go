@@ -28,16 +28,21 @@ var (
 	clients   = flag.Int("clients", 9, "how many clients of TestUnderLoad pull meanwhile")
 )
 
-// ticking is the emulator's clock: to wait is to move it, in parts, and in each part that is
-// not short every client pulls.
+// ticking is the emulator's clock: to wait is to move it, in parts, and before and after each
+// part that is not short every client pulls.
 type ticking struct {
 	reg  *acrtest.Registry
-	pull func(ctx context.Context) error // until every client has pulled again
+	pull func(ctx context.Context) error // until every client has logged in and pulled
 }
 
 func (c *ticking) Now() time.Time { return c.reg.Clock().Now() }
 
 func (c *ticking) Sleep(ctx context.Context, d time.Duration) error {
+	if d >= 10*time.Second {
+		if err := c.pull(ctx); err != nil {
+			return err
+		}
+	}
 	for d > 0 {
 		part := min(d, 2*time.Minute)
 		c.reg.Advance(part)
@@ -53,8 +58,8 @@ func (c *ticking) Sleep(ctx context.Context, d time.Duration) error {
 
 // puller is a client that pulls one image without a pause.
 type puller struct {
-	client func() *http.Client // that it uses now
-	pulls  atomic.Int64
+	cred  func() auth.Credential
+	pulls atomic.Int64
 }
 
 // pull reads a manifest. Only what a client tries again is tried again.
@@ -95,7 +100,8 @@ func pullOnce(ctx context.Context, client *http.Client, url string) error {
 // Clients pull without a pause while the password is rotated over and over, with failures of
 // the registry and of Azure Resource Manager: no pull fails. A half has the current password
 // and the one before as fixed values, and is deployed again within the grace; the other half
-// reads the file.
+// reads the file. Before the clock moves on, and after each rotation, all log in anew: an
+// access token would hide for an hour that a password no longer works.
 func TestUnderLoad(t *testing.T) {
 	reg := acrtest.NewRegistry(t, nil)
 	reg.Push("samples/app", "v1")
@@ -105,34 +111,37 @@ func TestUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := reg.URL() + "/v2/samples/app/manifests/v1"
-	pair, pullers := fleet(t, reg, token, path)
+	deploy, pullers := fleet(token, path)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var work sync.WaitGroup
+	t.Cleanup(func() { cancel(); work.Wait() })
+	var logins atomic.Int64 // how often all were asked to log in
 	for i, p := range pullers {
 		work.Go(func() {
-			for ctx.Err() == nil {
-				if err := pull(ctx, p.client(), url); err != nil && ctx.Err() == nil {
+			var client *http.Client
+			for login := int64(-1); ctx.Err() == nil; p.pulls.Add(1) {
+				if now := logins.Load(); now != login {
+					login, client = now, &http.Client{Transport: reg.Transport(p.cred())}
+				}
+				if err := pull(ctx, client, url); err != nil && ctx.Err() == nil {
 					t.Errorf("client %d: pull %d failed: %v", i, p.pulls.Load(), err)
 					cancel()
 				}
-				p.pulls.Add(1)
 			}
 		})
 	}
 	clock := &ticking{reg: reg, pull: func(ctx context.Context) error {
-		if err := pair(); err != nil {
-			return err
-		}
+		logins.Add(1)
 		for _, p := range pullers {
-			for before := p.pulls.Load(); p.pulls.Load() < before+2; {
+			for before := p.pulls.Load(); p.pulls.Load() < before+2; { // the second began after the call
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
 				}
 				time.Sleep(time.Millisecond)
 			}
 		}
-		return nil
+		return deploy()
 	}}
 	for i, f := range []fault.Fault{
 		{Kind: fault.Throttle, Rate: 0.001, Routes: []fault.Route{fault.RouteToken}},
@@ -164,6 +173,9 @@ func TestUnderLoad(t *testing.T) {
 		if err == nil && out.Retired == "" {
 			t.Errorf("rotation %d removed nothing: %+v", n, out)
 		}
+		if err := clock.pull(ctx); err != nil {
+			t.Fatal(err)
+		}
 		slowest, r.Slot = max(slowest, out.Activated), ""
 	}
 	cancel()
@@ -181,7 +193,7 @@ func TestUnderLoad(t *testing.T) {
 }
 
 // fleet returns the clients, and what deploys those again that have fixed passwords.
-func fleet(t *testing.T, reg *acrtest.Registry, token acrtest.Token, path string) (func() error, []*puller) {
+func fleet(token acrtest.Token, path string) (deploy func() error, pullers []*puller) {
 	var fixed atomic.Pointer[auth.Credential]
 	set := func(now, before string) {
 		cred := auth.ScopedTokenPair(token.Name, now, before)
@@ -189,21 +201,10 @@ func fleet(t *testing.T, reg *acrtest.Registry, token acrtest.Token, path string
 	}
 	now, before := token.Password1, token.Password2
 	set(now, before)
-	var pullers []*puller
 	for i := range *clients {
-		p := &puller{}
+		p := &puller{cred: func() auth.Credential { return *fixed.Load() }}
 		if i%2 == 0 {
-			client := &http.Client{Transport: reg.Transport(auth.ScopedTokenSource(token.Name, auth.SecretFile(path)))}
-			p.client = func() *http.Client { return client }
-		} else {
-			var cred *auth.Credential
-			var client *http.Client
-			p.client = func() *http.Client {
-				if c := fixed.Load(); c != cred {
-					cred, client = c, &http.Client{Transport: reg.Transport(*c)}
-				}
-				return client
-			}
+			p.cred = func() auth.Credential { return auth.ScopedTokenSource(token.Name, auth.SecretFile(path)) }
 		}
 		pullers = append(pullers, p)
 	}
