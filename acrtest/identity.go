@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/emulator"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/guid"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
@@ -98,11 +99,7 @@ type ServicePrincipal struct {
 func (r *Registry) ServicePrincipal(roles ...string) ServicePrincipal {
 	r.tb.Helper()
 	ctx := r.tb.Context()
-	var id [16]byte
-	_, _ = rand.Read(id[:]) // never fails
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	p := ServicePrincipal{TenantID: TenantID, ClientID: fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8],
-		id[8:10], id[10:]), ClientSecret: rand.Text(), r: r}
+	p := ServicePrincipal{TenantID: TenantID, ClientID: guid.New(), ClientSecret: rand.Text(), r: r}
 	err := r.em.PutApplication(ctx, p.TenantID, seed.Application{ClientID: p.ClientID, DisplayName: "acrtest",
 		Secrets: []seed.ClientSecret{{Value: seed.Secret(p.ClientSecret)}}})
 	if err != nil {

@@ -2,9 +2,7 @@ package manage
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,6 +10,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/guid"
 )
 
 // The actions of a [Change].
@@ -67,7 +66,7 @@ type Identity struct {
 func (r *Registry) change(ctx context.Context, c Change, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, changeTime)
 	defer cancel()
-	c.Registry, c.CorrelationID = r.ID(), newCorrelationID()
+	c.Registry, c.CorrelationID = r.ID(), guid.New()
 	err := do(withCorrelationID(ctx, c.CorrelationID))
 	if r.client.opts.Audit == nil {
 		return err
@@ -82,14 +81,6 @@ func (r *Registry) change(ctx context.Context, c Change, do func(context.Context
 	c.Who = r.client.cred.identity()
 	r.client.opts.Audit(c)
 	return err
-}
-
-// newCorrelationID returns a random UUID (RFC 9562 §5.4).
-func newCorrelationID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // withCorrelationID makes all requests of a change carry one id.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/jsonbody"
+	"github.com/acrkit/acrkit/internal/guid"
 	"github.com/acrkit/acrkit/internal/wording"
 )
 

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
+	"github.com/acrkit/acrkit/internal/guid"
 )
 
 // Style is how a client learns that an operation has ended. All changes are made, and

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/internal/write"
+	"github.com/acrkit/acrkit/internal/guid"
 )
 
 func roleAssignmentEndpoints() (all []endpoint) {

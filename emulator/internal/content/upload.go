@@ -13,7 +13,7 @@ import (
 
 	"github.com/acrkit/acrkit/emulator/internal/blob"
 	"github.com/acrkit/acrkit/emulator/internal/db"
-	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/internal/guid"
 )
 
 // UploadLifetime is how long an upload may be idle. The service's upload addresses

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/answer"
-	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/rule"
+	"github.com/acrkit/acrkit/internal/guid"
 	"github.com/acrkit/acrkit/internal/wording"
 )
 

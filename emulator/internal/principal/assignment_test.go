@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/acrkit/acrkit/emulator/internal/db"
-	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/internal/condition"
+	"github.com/acrkit/acrkit/internal/guid"
 )
 
 // TestAssignmentsApart: what an earlier version stored in a registry becomes role

@@ -11,8 +11,8 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/db"
-	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/service"
+	"github.com/acrkit/acrkit/internal/guid"
 )
 
 func testStore(t testing.TB) (*Store, *RegistrySettings) {

@@ -5,10 +5,10 @@ import (
 	"encoding/pem"
 	"strings"
 
-	"github.com/acrkit/acrkit/emulator/internal/guid"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/seed"
+	"github.com/acrkit/acrkit/internal/guid"
 )
 
 // defaultAudience is what Entra documents for assertions of other issuers.

@@ -3,7 +3,7 @@ package guid_test
 import (
 	"testing"
 
-	"github.com/acrkit/acrkit/emulator/internal/guid"
+	"github.com/acrkit/acrkit/internal/guid"
 )
 
 func TestNew(t *testing.T) {
