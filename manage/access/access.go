@@ -117,10 +117,7 @@ func (g Grant) Usable() bool {
 	return g.Unknown == "" && g.Enabled && (g.Kind != KindToken || g.Password == PasswordLive)
 }
 
-// Compare orders grants by who, repository and action, then by all else.
-func Compare(a, b Grant) int { return strings.Compare(a.Key(), b.Key()) }
-
-// Key is a text that sorts as [Compare] does.
+// Key is a text that sorts grants by who, repository and action, then by all else.
 func (g Grant) Key() string {
 	return strings.Join([]string{string(g.Kind), strings.ToLower(g.Name), g.Repository, g.Action, strings.ToLower(g.By),
 		g.Line, strings.ToLower(g.Scope), g.Condition, g.Unknown}, "\x00")
@@ -254,7 +251,7 @@ func Decide(grants []Grant) (Answer, []Grant) {
 			}
 		}
 		if len(why) > 0 {
-			slices.SortFunc(why, Compare)
+			slices.SortFunc(why, func(a, b Grant) int { return strings.Compare(a.Key(), b.Key()) })
 			return x.answer, why
 		}
 	}

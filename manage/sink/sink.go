@@ -61,12 +61,6 @@ var ErrUnreadable = errors.New("the sink cannot be read back")
 // ErrUnverifiable says that nothing checks what a sink holds.
 var ErrUnverifiable = errors.New("the sink can be neither read back nor verified")
 
-// Readable reports whether what a sink holds can be read back. It reads nothing.
-func Readable(s Sink) bool {
-	c, ok := s.(*command)
-	return !ok || c.read != nil
-}
-
 // verifyHeld is Verify of a sink that can be read back.
 func verifyHeld(ctx context.Context, s Sink, v Value) error {
 	held, err := s.Holds(ctx, v)
