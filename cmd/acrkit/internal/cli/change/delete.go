@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/internal/cause"
@@ -12,14 +14,44 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// Delete is a command that deletes what references name. P is what is known of an item
-// before it is deleted.
-type Delete[P any] struct {
-	Connection *cmdutil.Connection
-	Exporter   *cmdutil.Exporter
-	Confirm    *cmdutil.Confirm
+// DeleteOptions are what a command needs that deletes.
+type DeleteOptions struct {
+	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
+	Exporter *cmdutil.Exporter
+	Confirm  cmdutil.Confirm
+
+	References []acrkit.Reference
 	DryRun     bool
-	Command    string // the command's path
+
+	command string // its path
+}
+
+// DeleteCommand completes a command that deletes things of a kind: its arguments, flags and
+// run. check refuses a reference that names no such thing; fields are those of --json.
+func DeleteCommand(f *cmdutil.Factory, cmd *cobra.Command, opts *DeleteOptions, fields []string,
+	check func(acrkit.Reference) error, run func(context.Context) error) *cobra.Command {
+	opts.Connect = f.Connect
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var err error
+		if opts.References, err = References(f, args, check); err != nil {
+			return err
+		}
+		if err := opts.Confirm.Possible(); err != nil && !opts.DryRun {
+			return err
+		}
+		opts.command = cmd.CommandPath()
+		return run(cmd.Context())
+	}
+	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "show what would go, and change nothing")
+	cmdutil.AddConfirmFlag(cmd, f, &opts.Confirm)
+	cmdutil.AddJSONFlags(cmd, &opts.Exporter, fields)
+	return cmd
+}
+
+// Delete deletes what references name. P is what is known of an item before it is deleted.
+type Delete[P any] struct {
+	*DeleteOptions
+	Connection *cmdutil.Connection
 
 	One, Many string // "tag", "tags"
 
@@ -52,7 +84,7 @@ type end struct {
 
 // Run deletes what the references name, in their order.
 func (d *Delete[P]) Run(ctx context.Context, refs []acrkit.Reference) error {
-	r := &run{io: d.Confirm.IO, conn: d.Connection, command: d.Command, several: len(refs) > 1}
+	r := &run{io: d.Confirm.IO, conn: d.Connection, command: d.command, several: len(refs) > 1}
 	d.known, d.ends = map[acrkit.Reference]P{}, map[acrkit.Reference]end{}
 	d.repositories = map[acrkit.Repository]registry.Attributes{}
 	asks := d.Confirm.Asks()

@@ -18,14 +18,8 @@ import (
 
 // deleteOptions are what "manifest delete" needs.
 type deleteOptions struct {
-	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
-	Exporter *cmdutil.Exporter
-	Confirm  cmdutil.Confirm
-
-	References []acrkit.Reference
-	Force      bool // also what an index refers to
-	DryRun     bool
-	command    string
+	change.DeleteOptions
+	Force bool // also what an index refers to
 }
 
 var deleteFields = []string{"reference", "status", "digest", "tags", "referrers", "indexes", "error"}
@@ -40,7 +34,10 @@ type deleteJSON struct {
 
 // newCmdDelete returns "manifest delete". A runF other than nil runs instead of it.
 func newCmdDelete(f *cmdutil.Factory, runF func(context.Context, *deleteOptions) error) *cobra.Command {
-	opts := &deleteOptions{Connect: f.Connect}
+	opts := &deleteOptions{}
+	if runF == nil {
+		runF = deleteRun
+	}
 	cmd := &cobra.Command{
 		Use:   "delete [<registry>/]<repository>{:<tag>|@<digest>}...",
 		Short: "Delete manifests with their tags",
@@ -61,26 +58,10 @@ func newCmdDelete(f *cmdutil.Factory, runF func(context.Context, *deleteOptions)
 			"\"samples/app@\" + .digest' | xargs acrkit manifest delete --yes",
 		Args:              cmdutil.MinArgs(1, needsManifests),
 		ValidArgsFunction: cmdutil.CompleteEachReference(f),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if opts.References, err = change.References(f, args, checkManifest); err != nil {
-				return err
-			}
-			if err := opts.Confirm.Possible(); err != nil && !opts.DryRun {
-				return err
-			}
-			opts.command = cmd.CommandPath()
-			if runF != nil {
-				return runF(cmd.Context(), opts)
-			}
-			return deleteRun(cmd.Context(), opts)
-		},
 	}
-	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "show what would go, and change nothing")
 	cmd.Flags().BoolVar(&opts.Force, "force", false, "also delete what an index refers to")
-	cmdutil.AddConfirmFlag(cmd, f, &opts.Confirm)
-	cmdutil.AddJSONFlags(cmd, &opts.Exporter, deleteFields)
-	return cmd
+	return change.DeleteCommand(f, cmd, &opts.DeleteOptions, deleteFields, checkManifest,
+		func(ctx context.Context) error { return runF(ctx, opts) })
 }
 
 // fate is what is known of a manifest before it is deleted.
@@ -112,7 +93,7 @@ func deleteRun(ctx context.Context, opts *deleteOptions) error {
 	x := &deletion{opts, c, map[acrkit.Repository]*parents{}, map[string]*int{}, map[string]bool{}, map[string]bool{}}
 	refs := x.order(ctx, opts.References)
 	d := change.Delete[fate]{
-		Connection: c, Exporter: opts.Exporter, Confirm: &opts.Confirm, DryRun: opts.DryRun, Command: opts.command,
+		DeleteOptions: &opts.DeleteOptions, Connection: c,
 		One: "manifest", Many: "manifests",
 		Read: x.read,
 		Same: func(shown, now fate) bool { return shown.digest == now.digest && slices.Equal(shown.tags, now.tags) },

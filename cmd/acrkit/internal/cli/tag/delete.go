@@ -14,17 +14,6 @@ import (
 	"github.com/acrkit/acrkit/registry"
 )
 
-// deleteOptions are what "tag delete" needs.
-type deleteOptions struct {
-	Connect  func(context.Context, acrkit.Registry) (*cmdutil.Connection, error)
-	Exporter *cmdutil.Exporter
-	Confirm  cmdutil.Confirm
-
-	References []acrkit.Reference
-	DryRun     bool
-	command    string
-}
-
 var deleteFields = []string{"reference", "status", "digest", "otherTags", "error"}
 
 type deleteJSON struct {
@@ -41,8 +30,11 @@ type pointer struct {
 }
 
 // newCmdDelete returns "tag delete". A runF other than nil runs instead of it.
-func newCmdDelete(f *cmdutil.Factory, runF func(context.Context, *deleteOptions) error) *cobra.Command {
-	opts := &deleteOptions{Connect: f.Connect}
+func newCmdDelete(f *cmdutil.Factory, runF func(context.Context, *change.DeleteOptions) error) *cobra.Command {
+	opts := &change.DeleteOptions{}
+	if runF == nil {
+		runF = deleteRun
+	}
 	cmd := &cobra.Command{
 		Use:   "delete [<registry>/]<repository>:<tag>...",
 		Short: "Delete tags, and leave their manifests",
@@ -56,35 +48,19 @@ func newCmdDelete(f *cmdutil.Factory, runF func(context.Context, *deleteOptions)
 			"# In a pipeline\n$ acrkit tag delete --yes samples/app:pr-17",
 		Args:              cmdutil.MinArgs(1, needsTags),
 		ValidArgsFunction: cmdutil.CompleteEachReference(f),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if opts.References, err = change.References(f, args, checkTag); err != nil {
-				return err
-			}
-			if err := opts.Confirm.Possible(); err != nil && !opts.DryRun {
-				return err
-			}
-			opts.command = cmd.CommandPath()
-			if runF != nil {
-				return runF(cmd.Context(), opts)
-			}
-			return deleteRun(cmd.Context(), opts)
-		},
 	}
-	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "show what would go, and change nothing")
-	cmdutil.AddConfirmFlag(cmd, f, &opts.Confirm)
-	cmdutil.AddJSONFlags(cmd, &opts.Exporter, deleteFields)
-	return cmd
+	return change.DeleteCommand(f, cmd, opts, deleteFields, checkTag,
+		func(ctx context.Context) error { return runF(ctx, opts) })
 }
 
-func deleteRun(ctx context.Context, opts *deleteOptions) error {
+func deleteRun(ctx context.Context, opts *change.DeleteOptions) error {
 	c, err := opts.Connect(ctx, opts.References[0].Registry)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	d := change.Delete[pointer]{
-		Connection: c, Exporter: opts.Exporter, Confirm: &opts.Confirm, DryRun: opts.DryRun, Command: opts.command,
+		DeleteOptions: opts, Connection: c,
 		One: "tag", Many: "tags",
 		Read: func(ctx context.Context, ref acrkit.Reference) (pointer, error) {
 			t, err := c.Client.Tag(ctx, ref.Name, ref.Tag)
