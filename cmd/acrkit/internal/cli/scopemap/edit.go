@@ -105,8 +105,8 @@ func editRun(ctx context.Context, opts *editOptions) error {
 		}
 		cmdutil.Say(opts.IO.ErrOut, "Somebody else changed the %s at the same time; the edit is made again.",
 			rights.ScopeMap(opts.Name))
-		if err := pause(ctx,
-			rand.N(time.Duration(try)*maxPause)); err != nil { //nolint:gosec // no secret depends on it
+		wait := rand.N(time.Duration(try) * maxPause) //nolint:gosec // no secret depends on it
+		if err := cmdutil.Pause(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -154,16 +154,4 @@ func (opts *editOptions) edit(ctx context.Context, r *manage.Registry, again boo
 	}
 	cmdutil.Say(opts.IO.ErrOut, "Changed the %s.", rights.ScopeMap(m.Name))
 	return nil
-}
-
-// pause waits.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

@@ -280,10 +280,8 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 // replaced.
 func (opts *createOptions) settled(ctx context.Context, r *manage.Registry, created time.Time,
 	took time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(r.Settle()):
+	if err := cmdutil.Pause(ctx, r.Settle()); err != nil {
+		return err
 	}
 	if err := opts.holds(ctx, r, created); err != nil {
 		return err

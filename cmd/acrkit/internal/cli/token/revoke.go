@@ -292,7 +292,7 @@ func (opts *revokeOptions) refused(ctx context.Context, login rotate.Login, stay
 		if opts.now().Sub(start) >= opts.Wait || ctx.Err() != nil {
 			break
 		}
-		if err := pause(ctx, revokePause); err != nil {
+		if err := cmdutil.Pause(ctx, revokePause); err != nil {
 			return err
 		}
 	}
@@ -334,7 +334,7 @@ func (opts *revokeOptions) listed(ctx context.Context, r *manage.Registry, gone 
 			return &acrkit.Error{Code: acrkit.CodeIncomplete, Op: "see that the password is removed",
 				Registry: opts.Registry, Reason: "Azure still lists it after " + opts.since(start)}
 		}
-		if err := pause(ctx, revokePause); err != nil {
+		if err := cmdutil.Pause(ctx, revokePause); err != nil {
 			return err
 		}
 	}
@@ -342,16 +342,4 @@ func (opts *revokeOptions) listed(ctx context.Context, r *manage.Registry, gone 
 
 func (opts *revokeOptions) since(start time.Time) string {
 	return opts.now().Sub(start).Round(100 * time.Millisecond).String()
-}
-
-// pause waits.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }

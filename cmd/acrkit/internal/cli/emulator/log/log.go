@@ -154,7 +154,7 @@ func (opts *options) follow(ctx context.Context, cl *control.Client, q control.D
 			if time.Since(lost) > reconnectTime {
 				return err
 			}
-			if err := pause(ctx, reconnectStep); err != nil {
+			if err := cmdutil.Pause(ctx, reconnectStep); err != nil {
 				return err
 			}
 			continue
@@ -173,17 +173,6 @@ func (opts *options) follow(ctx context.Context, cl *control.Client, q control.D
 			cmdutil.Say(opts.IO.ErrOut, "the emulator has ended")
 			return nil
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

@@ -1,0 +1,18 @@
+package cmdutil
+
+import (
+	"context"
+	"time"
+)
+
+// Pause waits for d, or until ctx ends, and then returns its cause.
+func Pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
