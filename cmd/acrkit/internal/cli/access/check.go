@@ -56,11 +56,7 @@ func newCmdCheck(f *cmdutil.Factory, runF func(context.Context, *checkOptions) e
 			"$ acrkit access check myregistry --who 22222222-2222-2222-2222-222222222222 --action catalog",
 		Args: cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			arg := ""
-			if len(args) == 1 {
-				arg = args[0]
-			}
-			if err := opts.complete(f, arg); err != nil {
+			if err := opts.complete(f, cmdutil.First(args)); err != nil {
 				return err
 			}
 			if runF != nil {

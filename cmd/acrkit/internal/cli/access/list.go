@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"iter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,6 +9,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/spool"
 	"github.com/acrkit/acrkit/manage"
 	"github.com/acrkit/acrkit/manage/access"
 )
@@ -50,12 +50,9 @@ func newCmdList(f *cmdutil.Factory, runF func(context.Context, *listOptions) err
 			"kind,name,repository,action,by,scope,condition > today.json\n$ diff yesterday.json today.json",
 		Args: cmdutil.MaxArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			arg := ""
-			if len(args) == 1 {
-				arg = args[0]
-			}
 			var err error
-			if opts.Registry, opts.Query.Repository, err = f.RepositoryFlag(opts.Query.Repository, arg); err != nil {
+			opts.Registry, opts.Query.Repository, err = f.RepositoryFlag(opts.Query.Repository, cmdutil.First(args))
+			if err != nil {
 				return err
 			}
 			if err := opts.Query.Check(); err != nil {
@@ -85,22 +82,9 @@ func listRun(ctx context.Context, opts *listOptions) error {
 	if err := rd.read(ctx); err != nil {
 		return err
 	}
-	if err := printGrants(ctx, opts, rd.all()); err != nil {
+	err = cmdutil.PrintEach(ctx, opts.IO, opts.Exporter, spool.Values[access.Grant](rd.grants), header, row)
+	if err != nil {
 		return err
 	}
 	return incomplete("list all who have access", opts.Registry, rd.unread, rd.uncertain)
-}
-
-func printGrants(ctx context.Context, opts *listOptions, grants iter.Seq2[access.Grant, error]) error {
-	if opts.Exporter != nil {
-		return opts.Exporter.WriteEach(ctx, opts.IO, func(yield func(any, error) bool) {
-			for g, err := range grants {
-				if !yield(g, err) {
-					return
-				}
-			}
-		})
-	}
-	_, err := cmdutil.PrintList[access.Grant, any](ctx, opts.IO, nil, grants, header, row, nil)
-	return err
 }

@@ -42,30 +42,11 @@ func (rd *reader) add(grants ...access.Grant) error {
 		if g.Unknown != "" {
 			rd.uncertain++
 		}
-		value, err := json.Marshal(g) //nolint:gosec // whether a password works, not what it is
-		if err != nil {
-			return err
-		}
-		if err := rd.grants.Add([]byte(g.Key()), value); err != nil {
+		if err := rd.grants.AddJSON(g.Key(), g); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// all returns the grants in order.
-func (rd *reader) all() iter.Seq2[access.Grant, error] {
-	return func(yield func(access.Grant, error) bool) {
-		for record, err := range rd.grants.All() {
-			var g access.Grant
-			if err == nil {
-				err = json.Unmarshal(record.Value, &g)
-			}
-			if !yield(g, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // denied keeps that something could not be read for lack of a right. Every other error is
@@ -165,12 +146,8 @@ func keep[T any](rd *reader, what string, to *spool.Spool, items iter.Seq2[T, er
 		if err != nil {
 			return err
 		}
-		key, x := record(item)
-		value, err := json.Marshal(x)
-		if err != nil {
-			return err
-		}
-		if err := to.Add([]byte(key), value); err != nil {
+		key, value := record(item)
+		if err := to.AddJSON(key, value); err != nil {
 			return err
 		}
 		if n++; n%step == 0 {

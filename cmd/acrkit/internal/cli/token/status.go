@@ -3,10 +3,8 @@ package token
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -158,11 +156,8 @@ func (st *status) add(row statusJSON, found []finding) error {
 		return slices.Contains(st.opts.Ignore, f.Name)
 	})
 	st.found += len(row.Findings)
-	value, err := json.Marshal(row)
-	if err != nil {
-		return err
-	}
-	return st.rows.Add([]byte(row.Kind+"\x00"+strings.ToLower(row.Name)), value)
+	// The registry comes first, then the tokens by name.
+	return st.rows.AddJSON(row.Kind+"\x00"+strings.ToLower(row.Name), row)
 }
 
 func (st *status) token(t manage.Token, of scope) error {
@@ -239,34 +234,9 @@ func (st *status) tokens(ctx context.Context, r *manage.Registry, scopes map[str
 	return nil
 }
 
-// sorted returns the rows: the registry, then the tokens by name.
-func (st *status) sorted() iter.Seq2[statusJSON, error] {
-	return func(yield func(statusJSON, error) bool) {
-		for record, err := range st.rows.All() {
-			var row statusJSON
-			if err == nil {
-				err = json.Unmarshal(record.Value, &row)
-			}
-			if !yield(row, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
 func (st *status) print(ctx context.Context) error {
-	if st.opts.Exporter != nil {
-		return st.opts.Exporter.WriteEach(ctx, st.opts.IO, func(yield func(any, error) bool) {
-			for row, err := range st.sorted() {
-				if !yield(row, err) {
-					return
-				}
-			}
-		})
-	}
-	_, err := cmdutil.PrintList[statusJSON, any](ctx, st.opts.IO, nil, st.sorted(),
-		[]string{"NAME", "STATUS", "PASSWORDS", "IN USE", "FINDINGS"}, st.row, nil)
-	return err
+	return cmdutil.PrintEach(ctx, st.opts.IO, st.opts.Exporter, spool.Values[statusJSON](st.rows),
+		[]string{"NAME", "STATUS", "PASSWORDS", "IN USE", "FINDINGS"}, st.row)
 }
 
 func (st *status) row(x statusJSON) []string {
