@@ -2,14 +2,12 @@ package cmdutil
 
 import (
 	"context"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/shell"
 )
 
 // Confirm asks a person before a change that is hard to undo. [AddConfirmFlag] makes one.
@@ -33,11 +31,7 @@ func AddConfirmFlag(cmd *cobra.Command, f *Factory, c *Confirm) {
 			}
 		}
 		c.canPrompt = f.CanPrompt()
-		words := []string{cmd.CommandPath()}
-		for _, arg := range args {
-			words = append(words, shell.Quote(arg))
-		}
-		c.command = strings.Join(words, " ") + GivenFlags(cmd, "yes")
+		c.command = GivenCommand(cmd, args, "yes")
 		return nil
 	}
 }

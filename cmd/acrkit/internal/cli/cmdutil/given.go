@@ -10,6 +10,16 @@ import (
 	"github.com/acrkit/acrkit/internal/shell"
 )
 
+// GivenCommand returns what the user ran, as a shell takes it, without the flags named in
+// except.
+func GivenCommand(cmd *cobra.Command, args []string, except ...string) string {
+	words := []string{cmd.CommandPath()}
+	for _, arg := range args {
+		words = append(words, shell.Quote(arg))
+	}
+	return strings.Join(words, " ") + GivenFlags(cmd, except...)
+}
+
 // GivenFlags returns the flags that the user gave, but for those named in except, as
 // a shell takes them: for a hint that repeats the command. Each begins with a blank.
 func GivenFlags(cmd *cobra.Command, except ...string) string {

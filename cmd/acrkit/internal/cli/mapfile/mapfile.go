@@ -19,9 +19,6 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// Forms names what the package reads, for the help of commands.
-const Forms = "lines, a JSON array, az's or ARM's JSON, an ARM template, or terraform show -json"
-
 // fileLimit bounds a file: the plan of a large configuration has some MiB.
 var fileLimit = limit.Limit{Name: "a scope map file", Bytes: 16 << 20}
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,18 +39,13 @@ func template(resources json.RawMessage) ([]Map, error) {
 		if err := exactjson.Unmarshal(resources, &byName); err != nil {
 			return nil, notAMap(err)
 		}
-		names := make([]string, 0, len(byName))
-		for name := range byName {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		for _, name := range names {
+		for _, name := range slices.Sorted(maps.Keys(byName)) {
 			list = append(list, byName[name])
 		}
 	} else if err := exactjson.Unmarshal(resources, &list); err != nil {
 		return nil, notAMap(err)
 	}
-	var maps []Map
+	var found []Map
 	for _, r := range list {
 		switch {
 		case strings.EqualFold(r.Type, scopeMapType) || strings.EqualFold(r.Type, "scopeMaps"):
@@ -57,7 +53,7 @@ func template(resources json.RawMessage) ([]Map, error) {
 			if err != nil {
 				return nil, err
 			}
-			maps = append(maps, m)
+			found = append(found, m)
 			continue
 		case strings.EqualFold(r.Type, deploymentType):
 			var d struct {
@@ -77,9 +73,9 @@ func template(resources json.RawMessage) ([]Map, error) {
 		if err != nil {
 			return nil, err
 		}
-		maps = append(maps, within...)
+		found = append(found, within...)
 	}
-	return maps, nil
+	return found, nil
 }
 
 // scopeMap reads a scope map. An expression, text in brackets, has its value only when it is

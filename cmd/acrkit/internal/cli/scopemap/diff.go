@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -47,7 +46,6 @@ func newCmdDiff(f *cmdutil.Factory, runF func(context.Context, *diffOptions) err
 		Args: cmdutil.ExactArgs(2, "two files; one may be - for stdin"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Before, opts.After = args[0], args[1]
-			isStdin := func(arg string) bool { return arg == "-" || strings.HasPrefix(arg, "-#") }
 			if isStdin(opts.Before) && isStdin(opts.After) {
 				return cmdutil.Usage("stdin (-) can be read once")
 			}

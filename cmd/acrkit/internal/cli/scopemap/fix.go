@@ -3,6 +3,7 @@ package scopemapcmd
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,7 +41,7 @@ func fixRun(ctx context.Context, opts *lintOptions, files []*mapfile.File) error
 		case !r.valid:
 			cmdutil.Say(opts.IO.ErrOut, "%s is not fixed: the service does not take it as it is", r.file.Path)
 		case !opts.Write:
-			if _, err := opts.IO.Out.Write([]byte(r.text)); err != nil {
+			if _, err := io.WriteString(opts.IO.Out, r.text); err != nil {
 				return err
 			}
 		case r.gone > 0:

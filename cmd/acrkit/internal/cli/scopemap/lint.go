@@ -90,12 +90,7 @@ func newCmdLint(f *cmdutil.Factory, runF func(context.Context, *lintOptions) err
 			"# All maps of a registry\n$ az acr scope-map list --registry myregistry | acrkit scope-map lint -\n\n" +
 			"# The fewest lines, as the command that makes the map\n" +
 			"$ acrkit scope-map lint ci-push.json --fix --format az --registry myregistry",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmdutil.Usage("%q needs at least one file; - is stdin", cmd.CommandPath())
-			}
-			return nil
-		},
+		Args: cmdutil.MinArgs(1, "at least one file; - is stdin"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Files = args
 			if err := opts.complete(f); err != nil {
@@ -131,7 +126,7 @@ func (opts *lintOptions) complete(f *cmdutil.Factory) error {
 	}
 	stdin := 0
 	for _, arg := range opts.Files {
-		if arg == "-" || strings.HasPrefix(arg, "-#") {
+		if isStdin(arg) {
 			stdin++
 		}
 	}
@@ -280,9 +275,12 @@ func (opts *lintOptions) printOne(f findingJSON, to io.Writer) error {
 			fmt.Fprintf(&b, "%*s%s\n", indent, "", opts.IO.Wrap(indent, text))
 		}
 	}
-	_, err := to.Write([]byte(b.String()))
+	_, err := io.WriteString(to, b.String())
 	return err
 }
+
+// isStdin reports whether an argument names standard input, or a scope map in it.
+func isStdin(arg string) bool { return arg == "-" || strings.HasPrefix(arg, "-#") }
 
 // readFile returns what reads the scope maps that an argument names.
 func readFile(f *cmdutil.Factory) func(context.Context, string) (*mapfile.File, error) {

@@ -121,8 +121,7 @@ func (opts *createOptions) parse(f *cmdutil.Factory, arg string, allow, to []str
 }
 
 func createRun(ctx context.Context, opts *createOptions) error {
-	all := rights.OnAll(opts.Lines)
-	if all {
+	if rights.OnAll(opts.Lines) {
 		if err := opts.Possible(); err != nil {
 			return err
 		}

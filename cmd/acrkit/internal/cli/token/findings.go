@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/rights"
 	"github.com/acrkit/acrkit/manage"
-	"github.com/acrkit/acrkit/scopemap"
 )
 
 // The findings of "token status".
@@ -102,10 +102,8 @@ func findingsOfToken(t manage.Token, of scope, now, until time.Time) (out []find
 
 // scopeOf reads the lines of a scope map.
 func scopeOf(m manage.ScopeMap) scope {
-	for _, line := range m.Actions {
-		if r, err := scopemap.ParseRule(line); err == nil && r.Pattern == scopemap.Root {
-			return wide
-		}
+	if rights.OnAll(m.Actions) {
+		return wide
 	}
 	return narrow
 }

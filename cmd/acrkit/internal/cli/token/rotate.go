@@ -15,7 +15,6 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/rights"
 	"github.com/acrkit/acrkit/internal/login/store"
 	"github.com/acrkit/acrkit/internal/sentence"
-	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/manage"
 	"github.com/acrkit/acrkit/manage/rotate"
 	"github.com/acrkit/acrkit/manage/sink"
@@ -93,11 +92,7 @@ func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions)
 			if err != nil {
 				return err
 			}
-			opts.command = cmd.CommandPath()
-			for _, arg := range args {
-				opts.command += " " + shell.Quote(arg)
-			}
-			opts.command += cmdutil.GivenFlags(cmd, "dry-run", "finish")
+			opts.command = cmdutil.GivenCommand(cmd, args, "dry-run", "finish")
 			if opts.All {
 				if runF != nil {
 					return runF(cmd.Context(), opts)
