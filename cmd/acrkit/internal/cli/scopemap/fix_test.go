@@ -17,6 +17,16 @@ import (
 
 const double = "repositories/a/metadata/read\nrepositories/a/metadata/read\n"
 
+// unavailable ends a test that needs what Windows has not on every machine: links, and
+// sockets with names.
+func unavailable(t *testing.T, err error) {
+	t.Helper()
+	if runtime.GOOS != "windows" {
+		t.Fatal(err)
+	}
+	t.Skipf("this machine does not have it: %v", err)
+}
+
 // TestFix_replaces: the file keeps its mode, and a link stays a link.
 func TestFix_replaces(t *testing.T) {
 	dir := t.TempDir()
@@ -25,7 +35,7 @@ func TestFix_replaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink("map", link); err != nil {
-		t.Skipf("this machine makes no links: %v", err)
+		unavailable(t, err)
 	}
 	cmd := newCmdLint(clitest.Factory(nil), nil)
 	if err := clitest.Execute(t, cmd, shell.Quote(link)+" --fix --write"); err != nil {
@@ -53,7 +63,7 @@ func TestFix_replaces_files_only(t *testing.T) {
 	socket := filepath.Join(dir, "s")
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", socket)
 	if err != nil {
-		t.Skipf("this machine makes no sockets with names: %v", err)
+		unavailable(t, err)
 	}
 	defer l.Close()
 	if err := replace(socket, "x"); cmdutil.ExitCode(err) != cmdutil.ExitUsage {
