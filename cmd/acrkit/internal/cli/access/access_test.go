@@ -1,7 +1,6 @@
 package access_test
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/clitest"
-	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/root"
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/seed"
@@ -86,17 +84,11 @@ func abac() string { return strings.Split(seedText, "registries:")[0] + abacText
 func run(t *testing.T, reg *acrtest.Registry, as int, line string) (code int, stdout, stderr string) {
 	t.Helper()
 	names := map[int]string{1: "reader", 2: "builder", 3: "owner", 4: "stranger"}
-	f := clitest.Factory(map[string]string{"ACR_NAME": reg.Host(), "SSL_CERT_FILE": reg.CAFile(),
+	env := map[string]string{"ACR_NAME": reg.Host(), "SSL_CERT_FILE": reg.CAFile(),
 		"AZURE_AUTHORITY_HOST": reg.AuthorityHost(), "AZURE_TENANT_ID": "11111111-1111-1111-1111-111111111111",
 		"AZURE_CLIENT_ID":     fmt.Sprintf("bbbbbbbb-0000-0000-0000-00000000000%d", as),
-		"AZURE_CLIENT_SECRET": names[as] + "-secret"})
-	var out, errOut bytes.Buffer
-	f.IO.Out, f.IO.ErrOut = &out, &errOut
-	cmd := root.NewCmdRoot(f)
-	cmd.SetArgs(clitest.Split(line))
-	ran, err := cmd.ExecuteContextC(t.Context())
-	cmdutil.PrintError(f.IO, ran.CommandPath(), err)
-	return cmdutil.ExitCode(err), out.String(), errOut.String()
+		"AZURE_CLIENT_SECRET": names[as] + "-secret"}
+	return clitest.Run(t, root.NewCmdRoot, env, line)
 }
 
 func compare(t *testing.T, what, got, want string) {

@@ -1,8 +1,9 @@
-// Package clitest helps to test commands without running them: how arguments and
-// flags become options, and which fields --json has.
+// Package clitest helps to test commands: how arguments and flags become options, which
+// fields --json has, and what a line prints.
 package clitest
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,21 @@ func Execute(t *testing.T, cmd *cobra.Command, line string) error {
 	cmd.SetFlagErrorFunc(cmdutil.FlagError)
 	cmd.SetArgs(Split(line))
 	return cmd.ExecuteContext(t.Context())
+}
+
+// Run runs a line of arguments, split by [Split], in an environment of its own. root is
+// NewCmdRoot of package root, which this package cannot import.
+func Run(t *testing.T, root func(*cmdutil.Factory) *cobra.Command, env map[string]string,
+	line string) (code int, stdout, stderr string) {
+	t.Helper()
+	f := Factory(env)
+	var out, errOut bytes.Buffer
+	f.IO.Out, f.IO.ErrOut = &out, &errOut
+	cmd := root(f)
+	cmd.SetArgs(Split(line))
+	ran, err := cmd.ExecuteContextC(t.Context())
+	cmdutil.PrintError(f.IO, ran.CommandPath(), err)
+	return cmdutil.ExitCode(err), out.String(), errOut.String()
 }
 
 // WrongUsage checks that the line is wrong usage, and that the message says so

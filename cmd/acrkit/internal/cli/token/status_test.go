@@ -1,7 +1,6 @@
 package token_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/clitest"
-	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/root"
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/seed"
@@ -51,16 +49,10 @@ func start(t *testing.T, roles ...string) (*acrtest.Registry, func(line string) 
 // as returns what runs a command as a principal.
 func as(t *testing.T, reg *acrtest.Registry, p acrtest.ServicePrincipal) func(line string) (int, string, string) {
 	return func(line string) (int, string, string) {
-		f := clitest.Factory(map[string]string{"ACR_NAME": reg.Host(), "SSL_CERT_FILE": reg.CAFile(),
+		env := map[string]string{"ACR_NAME": reg.Host(), "SSL_CERT_FILE": reg.CAFile(),
 			"AZURE_AUTHORITY_HOST": reg.AuthorityHost(), "AZURE_TENANT_ID": p.TenantID, "AZURE_CLIENT_ID": p.ClientID,
-			"AZURE_CLIENT_SECRET": p.ClientSecret})
-		var out, errOut bytes.Buffer
-		f.IO.Out, f.IO.ErrOut = &out, &errOut
-		cmd := root.NewCmdRoot(f)
-		cmd.SetArgs(clitest.Split(line))
-		ran, err := cmd.ExecuteContextC(t.Context())
-		cmdutil.PrintError(f.IO, ran.CommandPath(), err)
-		return cmdutil.ExitCode(err), out.String(), errOut.String()
+			"AZURE_CLIENT_SECRET": p.ClientSecret}
+		return clitest.Run(t, root.NewCmdRoot, env, line)
 	}
 }
 

@@ -1,7 +1,6 @@
 package seed_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/clitest"
-	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/root"
 	"github.com/acrkit/acrkit/emulator/fault"
 	"github.com/acrkit/acrkit/emulator/seed"
@@ -89,14 +87,7 @@ func run(t *testing.T, reg *acrtest.Registry, client, line string) (code int, st
 	env := map[string]string{"ACR_NAME": reg.Host(), "SSL_CERT_FILE": reg.CAFile(), "HOME": t.TempDir(),
 		"AZURE_AUTHORITY_HOST": reg.AuthorityHost(), "AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": client,
 		"AZURE_CLIENT_SECRET": "reader-secret"}
-	f := clitest.Factory(env)
-	var out, errOut bytes.Buffer
-	f.IO.Out, f.IO.ErrOut = &out, &errOut
-	cmd := root.NewCmdRoot(f)
-	cmd.SetArgs(clitest.Split(line))
-	ran, err := cmd.ExecuteContextC(t.Context())
-	cmdutil.PrintError(f.IO, ran.CommandPath(), err)
-	return cmdutil.ExitCode(err), out.String(), errOut.String()
+	return clitest.Run(t, root.NewCmdRoot, env, line)
 }
 
 // TestImport_round: what was changed at a registry is at the emulator that starts with the
