@@ -263,7 +263,7 @@ func TestDelete_not_known(t *testing.T) {
 }
 
 // TestManifestDelete_of_an_index: a manifest that an index refers to is kept, unless the
-// index goes first.
+// index is deleted first.
 func TestManifestDelete_of_an_index(t *testing.T) {
 	setup := func(t *testing.T) (d *desk, index string, children []registry.Reference) {
 		d = newDesk(t)
@@ -290,7 +290,7 @@ func TestManifestDelete_of_an_index(t *testing.T) {
 		t.Error(s)
 	}
 
-	// The index goes first, whatever the order.
+	// The index is deleted first, in either order of the arguments.
 	d, index, children = setup(t)
 	s = d.run("manifest", "delete", "--yes", at(children[1].Digest), at(children[0].Digest), "samples/app:multi")
 	if rows := s.rows(); s.code != cmdutil.ExitOK || len(rows) != 3 ||

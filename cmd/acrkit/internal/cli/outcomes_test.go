@@ -154,7 +154,7 @@ func TestCreateRefuses(t *testing.T) {
 		"new-token --allow samples/app:content/read --to -":             "say when the password expires",
 		"new-token --allow samples/app:content/read --expires 90d":      "say where the password goes",
 		"new-token --expires 90d --to -":                                "give the rights with --allow",
-		"new-token --scope-map x1234" + rest + "-":                      "or a scope map that is there",
+		"new-token --scope-map x1234" + rest + "-":                      "or an existing scope map",
 		"new_token" + rest + "-":                                        "cannot be a token's name",
 		"tiny" + rest + "-":                                             "cannot be a token's name",
 		"new-token --allow *:content/read --never-expires --to -":       "there is no terminal to ask at",

@@ -159,7 +159,7 @@ func TestTokenRotate(t *testing.T) {
 	if got = run(0, "--finish", "--grace", "1h"); !strings.Contains(got.out, "removed\tpassword2\n") {
 		t.Errorf("%s", got.out)
 	}
-	if got = run(0, "--finish", "--grace", "1h"); !strings.Contains(got.err, "No rotation of the token") {
+	if got = run(0, "--finish", "--grace", "1h"); !strings.Contains(got.err, "There is no rotation of the token") {
 		t.Errorf("%s%s", got.out, got.err)
 	}
 	if !r.works(t, "ci-pull", "one") || !r.works(t, "ci-pull", "two") {

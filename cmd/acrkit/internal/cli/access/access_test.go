@@ -198,7 +198,7 @@ func TestCheck(t *testing.T) {
 		{narrow, "--who " + stranger + " --action catalog", 0, "answer\tyes\n"},
 		{narrow, "--who " + builder + " -r samples/app --action content/write", 0, " if @Request["},
 		{narrow, "--who " + builder + " -r other --action content/write", 4, "answer\tno\n"},
-		{closed, "--who nobody -r samples/app --action content/read", 5, ""},
+		{closed, "--who unknown -r samples/app --action content/read", 5, ""},
 	} {
 		code, out, stderr := run(t, x.reg, 1, "access check "+x.line)
 		if code != x.code || !strings.Contains(out, x.want) {

@@ -46,11 +46,11 @@ func newCmdCheck(f *cmdutil.Factory, runF func(context.Context, *checkOptions) e
 	opts := &checkOptions{IO: f.IO, Manage: f.Manage, Now: f.Now}
 	cmd := &cobra.Command{
 		Use:   "check [<registry>]",
-		Short: "Check whether somebody may do something",
+		Short: "Check whether an identity has a right",
 		Long: "Check whether one identity has a right, and show what gives it. It is a token's name,\n" +
 			"the registry's name for the admin user, or the object id of a user, a group or a\n" +
 			"service principal: not its client id. Azure includes the groups that it is in. What\n" +
-			"everybody may do by anonymous pull, it may do too.\n\n" +
+			"anonymous pull allows, it may do too.\n\n" +
 			"The exit code is 0 for yes, 4 for no, and 7 if it could not be decided.",
 		Example: "$ acrkit access check myregistry --who ci-pull --repository samples/app --action content/read\n" +
 			"$ acrkit access check myregistry --who 22222222-2222-2222-2222-222222222222 --action catalog",
@@ -66,7 +66,7 @@ func newCmdCheck(f *cmdutil.Factory, runF func(context.Context, *checkOptions) e
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.Who, "who", "", "the `name` of a token, or the object id of somebody in Entra")
+	flags.StringVar(&opts.Who, "who", "", "the `name` of a token, or an object id in Entra")
 	flags.StringVarP(&opts.Query.Repository, "repository", "r", "", "the `name` of the repository")
 	cmdutil.CompleteRepositoryFlag(cmd, f, "repository")
 	cmdutil.EnumFlag(cmd, &opts.Query.Action, "action", "", "the right", access.Rights()...)

@@ -34,7 +34,7 @@ func newCmdList(f *cmdutil.Factory, runF func(context.Context, *listOptions) err
 	cmd := &cobra.Command{
 		Use:   "list [<registry>]",
 		Short: "List who may do what",
-		Long: "List everybody who has a right, each with the line that gives it: the line of the\n" +
+		Long: "List who has which right, each with the line that gives it: the line of the\n" +
 			"token's scope map, or the role, where it is assigned, and its condition. A token that\n" +
 			"is disabled or has no password that works is listed, and the state says so.\n\n" +
 			"Roles count by their permissions, custom roles too. In legacy mode pull/read,\n" +

@@ -13,11 +13,11 @@ import (
 var fields = []string{"kind", "name", "principalType", "repository", "action", "by", "line", "scope", "condition",
 	"enabled", "password", "unknown"}
 
-// who names somebody.
+// who names the identity of a grant.
 func who(g access.Grant) string {
 	switch {
 	case g.Kind == access.KindAnonymous:
-		return "everybody"
+		return "anyone"
 	case g.PrincipalType == "" || g.Kind != access.KindPrincipal:
 		return g.Name
 	}

@@ -115,7 +115,7 @@ func TestNamedToken(t *testing.T) {
 			"token password ci-pull --data 'a b' "},
 		"not in the seed": {exampleSeed, "ci-other", "the example seed does not name it",
 			"token password ci-other --data 'a b' "},
-		"no such token": {exampleSeed, "nobody", "started without such a token",
+		"no such token": {exampleSeed, "unknown", "started without such a token",
 			"acrkit emulator token list --data 'a b'"},
 	} {
 		opts := EnvOptions{DataDir: "a b", Token: tt.token}

@@ -104,7 +104,7 @@ func (opts *StartOptions) serve(ctx context.Context, e *emulator.Emulator, liste
 }
 
 // waitReady waits until the emulator answers. It does not ask a registry: there may be none,
-// or one whose network rules let nobody in.
+// or one whose network rules refuse everything.
 func waitReady(ctx context.Context, conn connection, ca *x509.CertPool,
 	dial func(context.Context) (net.Conn, error)) error {
 	t := &http.Transport{

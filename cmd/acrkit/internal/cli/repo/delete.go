@@ -41,9 +41,8 @@ func newCmdDelete(f *cmdutil.Factory, runF func(context.Context, *change.DeleteO
 		Short: "Delete repositories with all that is in them",
 		Long: "Delete repositories with all their tags and manifests.\n\n" +
 			"How much will go is shown first, and a terminal is asked. A repository that has changed\n" +
-			"meanwhile is not " +
-			"deleted. A lock on the repository, or on anything in it, forbids it.\nEach repository has a line in the " +
-			"output, with the numbers of its tags and manifests.\n\n" +
+			"since then is not deleted. A lock on the repository, or on anything in it, forbids it.\n" +
+			"Each repository has a line in the output, with the numbers of its tags and manifests.\n\n" +
 			"This needs content/delete on the repository, and metadata/read to see the numbers.",
 		Example: "$ acrkit repo delete samples/old --dry-run\n$ acrkit repo delete samples/old\n\n" +
 			"# In a pipeline\n$ acrkit repo delete --yes samples/pr-17",

@@ -25,9 +25,8 @@ func newCmdCreate(f *cmdutil.Factory, runF func(context.Context, *createOptions)
 	cmd := &cobra.Command{
 		Use:   "create [<registry>/]<scope-map> --allow <right>...",
 		Short: "Make a scope map",
-		Long: "Make a scope map for tokens that are to share it. \"acrkit token create\" makes one for\na token of " +
-			"its " +
-			"own.\n\n" + rights.Help + "\nOne that is there is never replaced.",
+		Long: "Make a scope map for tokens that are to share it. \"acrkit token create\" makes one for\na single " +
+			"token.\n\n" + rights.Help + "\nAn existing scope map is never replaced.",
 		Example: "$ acrkit scope-map create myregistry/team-a --allow 'team-a/*:content/read,metadata/read'\n\n" +
 			"# What it would allow\n$ acrkit scope-map create team-a --allow team-a/app:content/read --dry-run",
 		Args: cmdutil.ExactArgs(1, scopeMapArg+": [<registry>/]<scope-map>"),

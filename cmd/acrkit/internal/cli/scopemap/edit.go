@@ -16,12 +16,11 @@ import (
 	"github.com/acrkit/acrkit/manage"
 )
 
-// maxTries is how often an edit is made again because somebody else changed the scope map
-// at the same time.
+// maxTries is how often an edit is tried if the scope map is changed at the same time.
 const maxTries = 8
 
-// maxPause is the longest random time before the second try, so that editors who met do not
-// meet again. It grows with each try.
+// maxPause is the longest random time before the second try, so that the same edits do not
+// conflict again. It grows with each try.
 const maxPause = 2 * time.Second
 
 // editOptions are what "scope-map edit" needs.
@@ -38,9 +37,9 @@ func newCmdEdit(f *cmdutil.Factory, runF func(context.Context, *editOptions) err
 		Use:   "edit [<registry>/]<scope-map> {--add <right> | --remove <right>}...",
 		Short: "Add and remove rights of a scope map",
 		Long: "Add lines to a scope map and remove lines from it. The difference in rights is shown\nfirst, with all " +
-			"tokens that get or lose them. More rights are confirmed.\n\n" + rights.Help + "\nA change that " +
-			"somebody else makes at the same time is kept: the scope map is read\nagain, and the edit is made to " +
-			"what it is now.",
+			"tokens that get or lose them. More rights are confirmed.\n\n" + rights.Help + "\nIf another user " +
+			"changes the scope map at the same time, both changes are kept: it is read\nagain, and the edit is " +
+			"made to the new version.",
 		Example: "$ acrkit scope-map edit myregistry/team-a --add team-a/app:content/write\n\n" +
 			"# What would change\n$ acrkit scope-map edit team-a --remove 'repositories/team-a/*/content/delete' " +
 			"--dry-run",
@@ -103,7 +102,7 @@ func editRun(ctx context.Context, opts *editOptions) error {
 		if !errors.Is(err, acrkit.CodeConflict) || try == maxTries {
 			return opts.Explain(ctx, err, sentence.ShowScopeMaps)
 		}
-		cmdutil.Say(opts.IO.ErrOut, "Somebody else changed the %s at the same time; the edit is made again.",
+		cmdutil.Say(opts.IO.ErrOut, "Another user changed the %s at the same time; the edit is made again.",
 			rights.ScopeMap(opts.Name))
 		wait := rand.N(time.Duration(try) * maxPause) //nolint:gosec // no secret depends on it
 		if err := cmdutil.Pause(ctx, wait); err != nil {
@@ -112,8 +111,8 @@ func editRun(ctx context.Context, opts *editOptions) error {
 	}
 }
 
-// edit makes the edit once, to what the scope map is now. again says that it was made
-// before, and met a change of somebody else.
+// edit makes the edit once, to the current version of the scope map. again says that an
+// earlier try conflicted with another change.
 func (opts *editOptions) edit(ctx context.Context, r *manage.Registry, again bool, agreed *string) error {
 	m, err := r.ScopeMap(ctx, opts.Name)
 	if err != nil {
@@ -130,9 +129,8 @@ func (opts *editOptions) edit(ctx context.Context, r *manage.Registry, again boo
 		Tokens:   tokens,
 		Question: "Give these rights?"}
 	effect.Notes = rights.StillGranted(effect.After, opts.Remove)
-	// After a conflict, the lines may be there for now by the change of somebody who has read
-	// them, while another one that takes them back is on its way. Only a change of one's own
-	// shows that: it is made again.
+	// After a conflict, the lines may be there only for now: another user may have read an
+	// older version, and be about to write it back. Only writing them again shows that.
 	//rule:scope-map-edit-rewrite
 	if !again && slices.Equal(effect.Before, effect.After) {
 		for _, note := range effect.Notes {

@@ -22,8 +22,8 @@ import (
 // createOptions are what "token create" needs.
 type createOptions struct {
 	rights.Change
-	Lines    []string  // of a scope map of its own
-	ScopeMap string    // one that is there, instead
+	Lines    []string  // of its own scope map
+	ScopeMap string    // an existing one, instead
 	Expires  time.Time // of the password; zero = never
 	Sinks    []sink.Sink
 
@@ -44,10 +44,11 @@ func newCmdCreate(f *cmdutil.Factory, runF func(context.Context, *createOptions)
 		Use: "create [<registry>/]<token> {--allow <right>... | --scope-map <name>} {--expires <when> | " +
 			"--never-expires} --to <sink>...",
 		Short: "Make a token, and deliver its password",
-		Long: "Make a token with a scope map of its own, and one password, and deliver the password to\nwhere " +
-			"programs " +
-			"read it. It is not printed.\n\n" + rights.Help + "\n\n" + sinkHelp + "\n\nNothing that is there is " +
-			"replaced: a token, scope map or password of this name is an\nerror, and nothing is made.",
+		Long: "Make a token with its own scope map, or with an existing one, and one password, and\n" +
+			"deliver the password to where programs read it. It is not printed.\n\n" + rights.Help +
+			"\n\n" + sinkHelp + "\n\n" +
+			"Nothing is replaced: if there is a token or scope map of this name, or a sink holds a\n" +
+			"password, the command fails and makes nothing.",
 		Example: "$ acrkit token create myregistry/ci-pull --allow samples/app:content/read,metadata/read \\\n" +
 			"    --expires 90d --to file:/etc/ci/acr-password\n\n" +
 			"# Into Kubernetes, as a login for pulling\n$ acrkit token create k8s-pull --scope-map " +
@@ -68,7 +69,7 @@ func newCmdCreate(f *cmdutil.Factory, runF func(context.Context, *createOptions)
 	}
 	flags := cmd.Flags()
 	rights.AddAllowFlag(cmd, &allow)
-	flags.StringVar(&opts.ScopeMap, "scope-map", "", "`name` of a scope map that is there, instead of --allow")
+	flags.StringVar(&opts.ScopeMap, "scope-map", "", "`name` of an existing scope map, instead of --allow")
 	flags.StringVar(&expires, "expires", "", "when the password expires: a `time`, or a duration such as 90d")
 	flags.BoolVar(&never, "never-expires", false, "the password does not expire")
 	flags.StringArrayVar(&to, "to", nil, "deliver the password to this `sink`; may be repeated")
@@ -95,7 +96,7 @@ func (opts *createOptions) parse(f *cmdutil.Factory, arg string, allow, to []str
 	}
 	switch {
 	case (len(opts.Lines) == 0) == (opts.ScopeMap == ""):
-		return cmdutil.Usage("give the rights with --allow, or a scope map that is there with --scope-map")
+		return cmdutil.Usage("give the rights with --allow, or an existing scope map with --scope-map")
 	//rule:token-create-expires
 	case (expires == "") == !never:
 		return cmdutil.Usage("say when the password expires, with --expires or --never-expires")
@@ -216,7 +217,7 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 		}
 		command := sentence.Fix(key, opts.facts())
 		//rule:token-create-foreign
-		if errors.Is(err, acrkit.CodeConflict) { // what is somebody else's is not removed
+		if errors.Is(err, acrkit.CodeConflict) { // another command has made it: it is not removed
 			command = acrkit.HintOf(err)
 		}
 		if ctx.Err() != nil { // what was made has been said
@@ -273,10 +274,10 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 	return nil
 }
 
-// settled looks at the token's password again when a password that somebody else was making
-// at the same time has arrived. took is the time from the look before it was made until it
-// was: in a longer one, somebody else may have looked for the last time before theirs was
-// replaced.
+// settled looks at the token's password again, once a password that another command was
+// making at the same time has arrived. took is the time from the last look at the token until
+// the password was made. If it is long, another command may have looked for the last time
+// before its password was replaced.
 func (opts *createOptions) settled(ctx context.Context, r *manage.Registry, created time.Time,
 	took time.Duration) error {
 	if err := cmdutil.Pause(ctx, r.Settle()); err != nil {
@@ -288,8 +289,8 @@ func (opts *createOptions) settled(ctx context.Context, r *manage.Registry, crea
 	if settle := r.Settle(); settle > 0 && took > settle {
 		return &acrkit.Error{Code: acrkit.CodeIncomplete, Op: "create the " + rights.Token(opts.Name),
 			Registry: opts.Registry,
-			Reason: fmt.Sprintf("its password took %s to make; one that somebody else made in "+
-				"this time is replaced, and they were not told", took.Round(time.Millisecond)),
+			Reason: fmt.Sprintf("its password took %s to make; if another command made one in "+
+				"this time, it is replaced, and that command did not notice", took.Round(time.Millisecond)),
 			Hint: sentence.Fix(sentence.ViewToken, opts.facts())}
 	}
 	return nil
@@ -311,7 +312,7 @@ func (opts *createOptions) holds(ctx context.Context, r *manage.Registry, create
 		return nil
 	}
 	return &acrkit.Error{Code: acrkit.CodeConflict, Cause: cause.Conflict, Op: "create the " + rights.Token(opts.Name),
-		Registry: opts.Registry, Reason: "somebody else made a password of it at the same time; what this command " +
+		Registry: opts.Registry, Reason: "another command made a password of it at the same time; what this command " +
 			"delivered may not work", Hint: sentence.Fix(sentence.ViewToken, opts.facts())}
 }
 

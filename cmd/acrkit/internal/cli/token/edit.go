@@ -44,7 +44,7 @@ func newCmdEdit(f *cmdutil.Factory, runF func(context.Context, *editOptions) err
 			return editRun(cmd.Context(), opts)
 		},
 	}
-	cmd.Flags().StringVar(&opts.ScopeMap, "scope-map", "", "`name` of a scope map that is there")
+	cmd.Flags().StringVar(&opts.ScopeMap, "scope-map", "", "`name` of an existing scope map")
 	opts.AddFlags(cmd, f)
 	return cmd
 }

@@ -42,7 +42,7 @@ func findingsOfRegistry(s manage.Settings) (out []finding) {
 	}{
 		{s.AdminUser, finding{adminUser, "the admin user is on: one password with all rights",
 			"Checkov CKV_AZURE_137, PSRule Azure.ACR.AdminUser"}},
-		{s.AnonymousPull, finding{anonymousPull, "everybody may pull, without a credential", "Checkov CKV_AZURE_138"}},
+		{s.AnonymousPull, finding{anonymousPull, "anyone may pull, without a credential", "Checkov CKV_AZURE_138"}},
 		{s.ARMTokens, finding{armTokens, "Entra tokens for Azure Resource Manager are accepted",
 			"Azure Policy 42781ec6-6127-4c30-bdfa-fb423a0047d3"}},
 	} {

@@ -281,7 +281,7 @@ func (opts *rotateOptions) print(ctx context.Context, out rotate.Result, err err
 	pairs = append(pairs, [2]string{"removed", string(out.Retired)},
 		[2]string{"old password works until", cmdutil.Time(out.RetireAfter)})
 	if err == nil && out.Step == rotate.StepNothing {
-		cmdutil.Say(opts.IO.ErrOut, "No rotation of the %s is to be finished.", rights.Token(opts.Name))
+		cmdutil.Say(opts.IO.ErrOut, "There is no rotation of the %s to finish.", rights.Token(opts.Name))
 	}
 	if err == nil && !out.RetireAfter.IsZero() {
 		cmdutil.Say(opts.IO.ErrOut, "Then: the same command with --finish.")

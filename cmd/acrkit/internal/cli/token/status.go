@@ -59,7 +59,7 @@ func newCmdStatus(f *cmdutil.Factory, runF func(context.Context, *statusOptions)
 	cmd := &cobra.Command{
 		Use:   "status {[<registry>/]<token> | --all [<registry>]}",
 		Short: "Find passwords that expire, and other faults",
-		Long: "Show how old the passwords of a token are, when they expire, and what is to be fixed;\n" +
+		Long: "Show how old the passwords of a token are, when they expire, and what to fix;\n" +
 			"with --all, of each token and of the registry. The exit code is 8 if anything is, for\n" +
 			"a job that runs each night.\n\n" +
 			"A token: no-expiry, expires-soon, expired (all its passwords), no-password (never used,\n" +

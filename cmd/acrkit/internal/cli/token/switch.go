@@ -59,7 +59,7 @@ func switchRun(ctx context.Context, opts *switchOptions) error {
 	if opts.Enable {
 		effect.After = m.Actions
 		if len(t.Passwords) == 0 {
-			effect.Notes = []string{"The token has no password: nobody can use it yet."}
+			effect.Notes = []string{"The token has no password yet, so it cannot be used."}
 		}
 	} else {
 		effect.Before, effect.Notes, done = m.Actions, []string{liveOn}, "Disabled"

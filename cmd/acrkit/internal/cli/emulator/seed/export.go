@@ -21,8 +21,8 @@ func newCmdExport(f *cmdutil.Factory) *cobra.Command {
 			"applications, subscriptions, resource groups, registries with their settings, scope\n" +
 			"maps, tokens, role assignments, and the names and tags of repositories. Their images are\n" +
 			"generated: pushed content is not in a seed.\n\n" +
-			"It holds no secret. A comment stands where a password or client secret was; tokens\n" +
-			"log in once they have one again.",
+			"It holds no secret. A comment replaces each password and client secret; tokens log\n" +
+			"in once they have one again.",
 		Example: "$ acrkit emulator seed export\n$ acrkit emulator seed export --output seed.yaml --data ./emulator",
 		Args:    cmdutil.NoArgs,
 	}
