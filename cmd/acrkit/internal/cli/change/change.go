@@ -39,9 +39,9 @@ type Result struct {
 	Error     string `json:"error"` // "" = none
 }
 
-// References reads the arguments of a command: one or more, of one registry, each once.
+// references reads the arguments of a command: one or more, of one registry, each once.
 // check refuses what names no such thing.
-func References(f *cmdutil.Factory, args []string, check func(acrkit.Reference) error) ([]acrkit.Reference, error) {
+func references(f *cmdutil.Factory, args []string, check func(acrkit.Reference) error) ([]acrkit.Reference, error) {
 	var refs []acrkit.Reference
 	for _, arg := range args {
 		ref, err := f.Reference(arg)

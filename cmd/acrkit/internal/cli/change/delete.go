@@ -33,7 +33,7 @@ func DeleteCommand(f *cmdutil.Factory, cmd *cobra.Command, opts *DeleteOptions, 
 	opts.Connect = f.Connect
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var err error
-		if opts.References, err = References(f, args, check); err != nil {
+		if opts.References, err = references(f, args, check); err != nil {
 			return err
 		}
 		if err := opts.Confirm.Possible(); err != nil && !opts.DryRun {

@@ -69,7 +69,7 @@ func LockCommand(f *cmdutil.Factory, cmd *cobra.Command, kind LockKind, unlock b
 			List: set(which.list), Read: set(which.read)}
 		opts.command = cmd.CommandPath()
 		var err error
-		if opts.References, err = References(f, args, kind.Check); err != nil {
+		if opts.References, err = references(f, args, kind.Check); err != nil {
 			return err
 		}
 		if runF != nil {

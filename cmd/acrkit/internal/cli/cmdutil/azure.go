@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"sync"
 
@@ -47,13 +46,9 @@ func (f *Factory) Manage(ctx context.Context, reg acrkit.Registry, a *Azure) (*m
 	if f.Global.PlainHTTP {
 		return nil, Usage("Azure Resource Manager has no plain HTTP")
 	}
-	base, err := f.finder().BaseTransport()
+	rt, err := f.transport()
 	if err != nil {
 		return nil, err
-	}
-	var rt http.RoundTripper = &awaited{base, f.IO}
-	if f.Global.Debug {
-		rt = &debugTransport{base: rt, w: f.IO.ErrOut, now: f.Now}
 	}
 	id, err := f.finder().Azure(reg, rt)
 	if err != nil {

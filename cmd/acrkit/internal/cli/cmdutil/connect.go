@@ -52,15 +52,24 @@ func (f *Factory) Connect(ctx context.Context, reg acrkit.Registry) (*Connection
 	return f.ConnectAs(id) //nolint:contextcheck // an error of making clients is explained without a request
 }
 
-// AuthOptions returns the options of a transport for a registry, without a store of tokens.
-func (f *Factory) AuthOptions(reg acrkit.Registry) (*auth.Options, error) {
+// transport returns what sends the requests of a command.
+func (f *Factory) transport() (http.RoundTripper, error) {
 	base, err := f.finder().BaseTransport()
 	if err != nil {
 		return nil, err
 	}
-	var rt http.RoundTripper = &awaited{base, f.IO}
+	rt := &awaited{base, f.IO}
 	if f.Global.Debug {
-		rt = &debugTransport{base: rt, w: f.IO.ErrOut, now: f.Now}
+		return &debugTransport{base: rt, w: f.IO.ErrOut, now: f.Now}, nil
+	}
+	return rt, nil
+}
+
+// AuthOptions returns the options of a transport for a registry, without a store of tokens.
+func (f *Factory) AuthOptions(reg acrkit.Registry) (*auth.Options, error) {
+	rt, err := f.transport()
+	if err != nil {
+		return nil, err
 	}
 	return &auth.Options{Base: rt, PlainHTTP: f.Global.PlainHTTP, CustomLoginServer: f.customLoginServer(reg),
 		Now: f.Now}, nil
