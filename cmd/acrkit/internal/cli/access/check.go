@@ -120,7 +120,13 @@ func checkRun(ctx context.Context, opts *checkOptions) error {
 	case access.No:
 		return cmdutil.Exit(cmdutil.ExitRefused)
 	}
-	return incomplete("decide it", opts.Registry, c.unread, len(grants)-c.lists)
+	uncertain := 0
+	for _, g := range grants {
+		if isUncertain(g) {
+			uncertain++
+		}
+	}
+	return incomplete("decide it", opts.Registry, c.unread, uncertain)
 }
 
 // checker reads what concerns one identity.
@@ -129,7 +135,6 @@ type checker struct {
 	r      *manage.Registry
 	grants []access.Grant
 	unread error // the first list that could not be read
-	lists  int   // that could not be read
 	found  bool  // the identity is known here
 }
 
@@ -225,7 +230,6 @@ func (c *checker) denied(ctx context.Context, what string, err error) error {
 	if c.unread == nil {
 		c.unread = err
 	}
-	c.lists++
 	c.grants = append(c.grants, access.Unread(what, err))
 	return nil
 }

@@ -66,6 +66,10 @@ func row(g access.Grant) []string {
 		cmp.Or(state(g), "ok")}
 }
 
+// isUncertain reports whether it is not known that a grant is there. A list that could not
+// be read is no such grant.
+func isUncertain(g access.Grant) bool { return g.Unknown != "" && g.Kind != access.KindUnread }
+
 // incomplete is the error of an answer in which something may be missing.
 func incomplete(op string, reg acrkit.Registry, unread error, uncertain int) error {
 	if unread == nil && uncertain == 0 {

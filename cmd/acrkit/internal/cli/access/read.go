@@ -39,7 +39,7 @@ func (rd *reader) close() error { return rd.grants.Close() }
 // add keeps grants.
 func (rd *reader) add(grants ...access.Grant) error {
 	for _, g := range grants {
-		if g.Unknown != "" {
+		if isUncertain(g) {
 			rd.uncertain++
 		}
 		if err := rd.grants.AddJSON(g.Key(), g); err != nil {
@@ -59,7 +59,6 @@ func (rd *reader) denied(ctx context.Context, what string, err error) error {
 		rd.unread = err
 	}
 	cmdutil.Say(rd.io.ErrOut, "not read: %s: %s", what, wording.Said(err))
-	rd.uncertain-- // it is counted as unread
 	return rd.add(access.Unread(what, err))
 }
 
