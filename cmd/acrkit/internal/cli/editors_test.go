@@ -24,7 +24,7 @@ func TestEditors(t *testing.T) {
 		settle  time.Duration
 		silent  bool // a change may be told as made
 	}{
-		{"within the time that is watched", 16, time.Second, 1500 * time.Millisecond, true},
+		{"within the time that is watched", 16, time.Second, 3 * time.Second, true},
 		{"slower than that", 4, 2 * time.Second, 500 * time.Millisecond, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
