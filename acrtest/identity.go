@@ -114,13 +114,15 @@ func (r *Registry) ServicePrincipal(roles ...string) ServicePrincipal {
 }
 
 // CustomRole makes a service principal with a custom role on the registry: actions of Azure
-// Resource Manager, such as Microsoft.ContainerRegistry/registries/read, and no right on
-// content. It shows whether a program needs more than the role that you write for it.
+// Resource Manager, such as Microsoft.ContainerRegistry/registries/read. It shows whether a
+// program needs more than the role that you write for it.
 func (r *Registry) CustomRole(actions ...string) ServicePrincipal {
 	r.tb.Helper()
-	p := r.ServicePrincipal("Container Registry Repository Catalog Lister") // which allows nothing there
-	r.em.SetCustomRole(p.ClientID, actions...)
-	return p
+	d := seed.RoleDefinition{Name: "acrtest " + rand.Text(), Actions: actions}
+	if err := r.em.PutRoleDefinition(r.tb.Context(), d); err != nil {
+		r.tb.Fatalf("acrtest: custom role: %v", err)
+	}
+	return r.ServicePrincipal(d.Name)
 }
 
 // String names the service principal without its secret.

@@ -81,6 +81,7 @@ var armCodes = map[string]acrkit.Cause{
 	"ExpiredAuthenticationToken":         cause.TokenEnded,
 
 	"AuthorizationFailed":                 cause.ARMActionDenied,
+	"LinkedAuthorizationFailed":           cause.ARMActionDenied,
 	"UnAuthorizedForCredentialOperations": cause.AdminDisabled,
 
 	"PrincipalNotFound": cause.ARMNotFound, "ResourceGroupNotFound": cause.ARMNotFound,
@@ -89,9 +90,17 @@ var armCodes = map[string]acrkit.Cause{
 
 	"AlreadyInUse": cause.ARMExists, "InvalidResourceGroupLocation": cause.ARMExists,
 	"InvalidResourceLocation": cause.ARMExists, "RoleAssignmentExists": cause.ARMExists,
+	"RoleDefinitionHasAssignments": cause.ARMExists, "RoleDefinitionWithSameNameExists": cause.ARMExists,
 
 	"TokenNotActive": cause.ARMNotReady,
-	"QuotaExceeded":  cause.ARMQuota,
+	"QuotaExceeded":  cause.ARMQuota, "RoleDefinitionLimitExceeded": cause.ARMQuota,
+
+	"InvalidActionOrNotAction": cause.ARMRequestInvalid, "InvalidAssignableScope": cause.ARMRequestInvalid,
+	"InvalidDataActionOrNotDataAction": cause.ARMRequestInvalid, "InvalidRoleDefinitionId": cause.ARMRequestInvalid,
+	"InvalidRoleDefinitionPermissions": cause.ARMRequestInvalid,
+	"RoleDefinitionUpdateNotPermitted": cause.ARMRequestInvalid,
+
+	"RoleAssignmentScopeNotAssignableToRoleDefinition": cause.ARMRequestInvalid,
 
 	"InvalidConditionVersion": cause.ARMRequestInvalid, "InvalidFilterInQueryString": cause.ARMRequestInvalid,
 	"InvalidParameter": cause.ARMRequestInvalid, "InvalidPrincipalId": cause.ARMRequestInvalid,

@@ -209,6 +209,11 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 		for _, sub := range subscriptionsOf(s) {
 			tx.PutSubscription(sub)
 		}
+		for _, d := range definitionsOf(s) {
+			if err := tx.PutRoleDefinition(d, ""); err != nil {
+				return err
+			}
+		}
 		for _, a := range groupRoles(s) {
 			if err := tx.AssignRole(a.scope, a.RoleAssignment); err != nil {
 				return err
@@ -232,6 +237,19 @@ func (e *Emulator) apply(ctx context.Context, s *seed.Seed) error {
 		return err
 	}
 	return e.loadLifetimes()
+}
+
+// definitionsOf returns the seed's custom roles, with the scopes that are not said.
+func definitionsOf(s *seed.Seed) []seed.RoleDefinition {
+	all := slices.Clone(s.RoleDefinitions)
+	for i := range all {
+		if len(all[i].AssignableScopes) == 0 {
+			for _, sub := range subscriptionsOf(s) {
+				all[i].AssignableScopes = append(all[i].AssignableScopes, principal.SubscriptionID(sub.ID))
+			}
+		}
+	}
+	return all
 }
 
 // scopedRole is a role on a subscription or a group.

@@ -48,6 +48,11 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 			add("the subscription %s is another", sub.ID)
 		}
 	}
+	for _, d := range definitionsOf(s) {
+		if !e.defined(d) {
+			add("the role %s is not there, or another one", wording.Quote(d.Name))
+		}
+	}
 	for _, a := range groupRoles(s) {
 		if !e.assigned(a.scope, a.RoleAssignment) {
 			add("%s does not have the role %s on %s", a.ClientID, a.Role, a.scope)
@@ -77,6 +82,18 @@ func (e *Emulator) compare(ctx context.Context, s *seed.Seed) ([]string, error) 
 func (e *Emulator) assigned(scope string, a seed.RoleAssignment) bool {
 	want := principal.Assignment{Scope: scope, ClientID: a.ClientID, Role: a.Role, Condition: a.Condition}
 	return slices.ContainsFunc(e.ids.AssignmentsOf(a.ClientID), want.Same)
+}
+
+// defined reports whether there is a custom role.
+func (e *Emulator) defined(want seed.RoleDefinition) bool {
+	return slices.ContainsFunc(e.ids.RoleDefinitions(), func(d *principal.RoleDefinition) bool {
+		have := write.RoleDefinitionOf(d)
+		return strings.EqualFold(have.Name, want.Name) && (want.ID == "" || strings.EqualFold(have.ID, want.ID)) &&
+			have.Description == want.Description && slices.Equal(have.Actions, want.Actions) &&
+			slices.Equal(have.NotActions, want.NotActions) && slices.Equal(have.DataActions, want.DataActions) &&
+			slices.Equal(have.NotDataActions, want.NotDataActions) &&
+			slices.Equal(have.AssignableScopes, want.AssignableScopes)
+	})
 }
 
 func containsAll(have, want []principal.Group) bool {

@@ -127,7 +127,6 @@ type Emulator struct {
 	deviations    []Deviation
 	beyond        bool // other machines reach it
 	operations    arm.Operations
-	custom        sync.Map // client id → service.Control: SetCustomRole
 
 	dated   bool // Options.Now was given: the Date header is by it
 	observe func(r *http.Request, status int)
@@ -306,7 +305,7 @@ func (e *Emulator) wire() {
 	e.arm = &arm.Handler{Store: e.ids, Write: e.write, Entra: tokens, Now: e.now, Serves: e.serves,
 		LoginServer: e.loginServerOf, Size: e.content.Size, Operations: e.operations,
 		PasswordDelay: rehearsal.PasswordDelay, Refused: e.noteRefusal,
-		CustomRole: e.customRole, Logger: e.logger}
+		Logger: e.logger}
 	e.data = dataplane.New(dataplane.Config{Store: e.content, Authorize: e.authorize, Now: e.now, Logger: e.logger,
 		Refused: func(r *http.Request, id rule.ID, reason string) {
 			e.noteRefusal(r, principal.Principal{}, id, reason)

@@ -113,6 +113,9 @@ func (x *export) identities() {
 func (x *export) rolesOn(scope string) []seed.RoleAssignment { return x.roles[strings.ToLower(scope)] }
 
 func (x *export) subscriptions() {
+	for _, d := range x.e.ids.RoleDefinitions() {
+		x.seed.RoleDefinitions = append(x.seed.RoleDefinitions, write.RoleDefinitionOf(d))
+	}
 	for _, s := range x.e.ids.Subscriptions() {
 		out := seed.Subscription{ID: s.ID, ResourceGroups: []seed.ResourceGroup{},
 			RoleAssignments: x.rolesOn(principal.SubscriptionID(s.ID))}

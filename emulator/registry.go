@@ -2,10 +2,12 @@ package emulator
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/refusal"
 	"github.com/acrkit/acrkit/emulator/internal/write"
@@ -222,6 +224,24 @@ func (r *Registry) GeneratePasswords(ctx context.Context, token string, expires 
 // does not allow: for tests that want to know it beforehand.
 func (r *Registry) SetPassword(ctx context.Context, token string, p seed.Password) error {
 	return r.update(ctx, func(w *write.Registry) error { return w.SetPassword(token, p) })
+}
+
+// PutRoleDefinition makes a custom role, or replaces the one of its id, or of its name if it
+// has no id. Without assignable scopes it can be assigned in all subscriptions.
+//
+// Errors: [acrkit.CodeUsage], and [acrkit.CodeConflict] if another role has its name, or if
+// it is assigned on what its scopes no longer have.
+func (e *Emulator) PutRoleDefinition(ctx context.Context, d seed.RoleDefinition) error {
+	if len(d.AssignableScopes) == 0 {
+		for _, s := range e.ids.Subscriptions() {
+			d.AssignableScopes = append(d.AssignableScopes, principal.SubscriptionID(s.ID))
+		}
+	}
+	err := e.write.Update(ctx, func(tx *write.Tx) error { return tx.PutRoleDefinition(d, "") })
+	if errors.Is(err, write.ErrRoleNameTaken) || errors.Is(err, write.ErrRoleAssigned) {
+		return &acrkit.Error{Code: acrkit.CodeConflict, Op: "define the role", Reason: err.Error()}
+	}
+	return err
 }
 
 // PutApplication makes or replaces an application with its secrets, in a tenant

@@ -63,7 +63,7 @@ func (x *changer) change() {
 	token := "/tokens/" + pick(x, "ci-pull", "token-one", "token-two", "token-three")
 	tags := map[string]string{"a": "b", "": "refused", "yes": "no", "null": "~", "x: y": "# z"}
 	delete(tags, pick(x, "", "", "a"))
-	switch x.IntN(15) {
+	switch x.IntN(16) {
 	case 0:
 		x.do("PUT", group, map[string]any{"location": pick(x, "westeurope", "eastus"), "tags": tags})
 	case 1:
@@ -102,10 +102,13 @@ func (x *changer) change() {
 	case 10:
 		x.do("DELETE", pick(x, reg+scopeMap, reg+token), nil)
 	case 11, 12, 13:
-		role, _ := service.RoleByName(pick(x, service.RoleNames()...))
+		role, ok := service.RoleByName(pick(x, append(service.RoleNames(), "custom", "custom", "custom")...))
+		if !ok {
+			role.ID = pick(x, aRole, anotherRole)
+		}
 		p := map[string]any{"roleDefinitionId": armSub + definition + "/" + role.ID, "principalId": x.c.f.objectID(),
 			"description": pick(x, "", "for\na test", "on")}
-		if role.Conditions {
+		if role.TakesCondition() {
 			p["conditionVersion"] = "2.0"
 			p["condition"] = "@Request[Microsoft.ContainerRegistry/registries/repositories:name] " +
 				pick(x, "StringEquals 'samples/app'", "StringLike 'a*'", "StringStartsWith\n\t'samples/'")
@@ -113,6 +116,13 @@ func (x *changer) change() {
 		name := guid.New()
 		x.role = append(x.role, pick(x, reg, reg, group, armSub)+assignment+"/"+name)
 		x.do("PUT", x.role[len(x.role)-1], properties(p))
+	case 15:
+		x.do("PUT", armSub+definition+"/"+pick(x, aRole, anotherRole), properties(map[string]any{
+			"roleName": pick(x, "Role one", "role two"), "description": pick(x, "", "a\nb"),
+			"assignableScopes": []string{pick(x, armSub, armSub, armGroup)},
+			"permissions": []map[string][]string{{"actions": {pick(x, "*/read", "*", ofRegistry+"pull/read")},
+				"notActions":  {pick(x, "*/delete", "Microsoft.Authorization/*")},
+				"dataActions": {pick(x, "*", ofRegistry+"repositories/content/*")}}}}))
 	case 14:
 		if len(x.role) > 0 {
 			x.do("DELETE", pick(x, x.role...), nil)
@@ -211,7 +221,8 @@ func plainForm(v any, host string) any {
 func sameOverARM(t *testing.T, f, g *fixture) {
 	t.Helper()
 	paths := []string{"/subscriptions", armSub + "/resourceGroups", armSub + assignment, armSub +
-		"/providers/Microsoft.ContainerRegistry/registries"}
+		"/providers/Microsoft.ContainerRegistry/registries", armSub + definition + armVersion +
+		"&$filter=atScopeAndBelow()"}
 	var all struct{ Value []struct{ ID string } }
 	must(t, json.Unmarshal([]byte(f.arm().want(200, "GET", paths[3], "").body), &all))
 	for _, r := range all.Value {

@@ -28,6 +28,7 @@ func (a Assignment) Inherited(r *Registry) bool { return !strings.EqualFold(a.Sc
 type Role struct {
 	ID          string
 	Name        string // AcrPull
+	Description string
 	BuiltIn     bool
 	Permissions []Permission // what one of them allows is allowed
 }
@@ -101,7 +102,8 @@ func roleOf(d *armauthorization.RoleDefinition) Role {
 	if p == nil {
 		return out
 	}
-	out.Name, out.BuiltIn = deref(p.RoleName), strings.EqualFold(deref(p.RoleType), "BuiltInRole")
+	out.Name, out.Description, out.BuiltIn = deref(p.RoleName), deref(p.Description),
+		strings.EqualFold(deref(p.RoleType), "BuiltInRole")
 	for _, x := range p.Permissions {
 		if x != nil {
 			out.Permissions = append(out.Permissions, Permission{Actions: values(x.Actions),

@@ -84,9 +84,10 @@ func (t *Tenant) Check() error {
 }
 
 // Check reports an unknown role, and a condition that is not understood or that the role
-// cannot have. It does not know whether there is the application.
-func (a *RoleAssignment) Check() error {
-	return checked("role assignment", func(p *problems) { a.check(p, "") })
+// cannot have. Roles are the built-in ones and custom. It does not know whether there is the
+// application.
+func (a *RoleAssignment) Check(custom ...RoleDefinition) error {
+	return checked("role assignment", func(p *problems) { a.check(p, "", rolesWith(custom)) })
 }
 
 // Check reports what in the repository could not exist.
@@ -129,8 +130,9 @@ func (l Lifetimes) check(p *problems, path string) {
 
 func (s *Seed) check(p *problems) {
 	s.TokenLifetimes.check(p, "tokenLifetimes")
-	applications := s.checkTenants(p)
-	s.checkSubscriptions(p, applications)
+	s.checkRoleDefinitions(p)
+	known := known{s.checkTenants(p), rolesWith(s.RoleDefinitions), s.assignable}
+	s.checkSubscriptions(p, known)
 	if s.Registries == nil {
 		p.add("registries", "there is no registry; [] says that there shall be none")
 	}
@@ -138,9 +140,17 @@ func (s *Seed) check(p *problems) {
 	for i := range s.Registries {
 		r, path := &s.Registries[i], fmt.Sprintf("registries[%d]", i)
 		names.add(p, path+".name", strings.ToLower(r.Name), "registry")
-		r.check(p, path, applications)
+		r.check(p, path)
+		checkRoles(p, path, s.idOf(r), r.RoleAssignments, known)
 		s.checkPlace(p, path, r)
 	}
+}
+
+// known is what role assignments can refer to.
+type known struct {
+	applications unique
+	roles        roles
+	assignable   func(role, scope string) bool
 }
 
 func (s *Seed) checkTenants(p *problems) unique {
@@ -177,7 +187,7 @@ func (t *Tenant) check(p *problems, path string, applications unique) {
 	}
 }
 
-func (s *Seed) checkSubscriptions(p *problems, applications unique) {
+func (s *Seed) checkSubscriptions(p *problems, known known) {
 	ids := unique{}
 	for i, sub := range s.Subscriptions {
 		path := fmt.Sprintf("subscriptions[%d]", i)
@@ -202,9 +212,9 @@ func (s *Seed) checkSubscriptions(p *problems, applications unique) {
 			groups.add(p, path+".name", strings.ToLower(g.Name), "resource group")
 			checkLocation(p, path+".location", g.Location)
 			checkTags(p, path+".tags", g.Tags)
-			checkRoles(p, path, g.RoleAssignments, applications)
+			checkRoles(p, path, "/subscriptions/"+sub.ID+"/resourceGroups/"+g.Name, g.RoleAssignments, known)
 		}
-		checkRoles(p, path, sub.RoleAssignments, applications)
+		checkRoles(p, path, "/subscriptions/"+sub.ID, sub.RoleAssignments, known)
 	}
 }
 
@@ -253,6 +263,11 @@ func checkText(p *problems, path, s string, most int) {
 	}
 }
 
+// checkLines is checkText for a text of several lines.
+func checkLines(p *problems, path, s string, most int) {
+	checkText(p, path, strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(s), most)
+}
+
 func checkSecret(p *problems, path string, value Secret, from ValueFrom) {
 	if value == "" && from != (ValueFrom{}) {
 		if !p.unread {
@@ -287,7 +302,7 @@ func checkTags(p *problems, path string, tags map[string]string) {
 	}
 }
 
-func (r *Registry) check(p *problems, path string, applications unique) {
+func (r *Registry) check(p *problems, path string) {
 	if !registryNameRE.MatchString(r.Name) {
 		p.add(path+".name", "%s is not a registry's name (5 to 50 letters and digits)", wording.Quote(r.Name))
 	}
@@ -313,7 +328,6 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 			wording.Quote(r.ArmTokenPolicy))
 	}
 	r.checkSettings(p, path)
-	checkRoles(p, path, r.RoleAssignments, applications)
 	repositories := unique{}
 	for i, repo := range r.Repositories {
 		path := fmt.Sprintf("%s.repositories[%d]", path, i)
@@ -349,24 +363,44 @@ func (r *Registry) check(p *problems, path string, applications unique) {
 	}
 }
 
-func checkRoles(p *problems, path string, all []RoleAssignment, applications unique) {
+// idOf returns the resource id of a registry; "" if the seed does not say where it is.
+func (s *Seed) idOf(r *Registry) string {
+	for _, sub := range s.Subscriptions {
+		if r.Subscription != "" && !strings.EqualFold(sub.ID, r.Subscription) {
+			continue
+		}
+		group := r.ResourceGroup
+		if group == "" && len(sub.ResourceGroups) > 0 {
+			group = sub.ResourceGroups[0].Name
+		}
+		return "/subscriptions/" + sub.ID + "/resourceGroups/" + group +
+			"/providers/Microsoft.ContainerRegistry/registries/" +
+			r.Name
+	}
+	return ""
+}
+
+func checkRoles(p *problems, path, scope string, all []RoleAssignment, known known) {
 	for i, a := range all {
 		path := item(path, "roleAssignments", i)
-		if !applications[strings.ToLower(a.ClientID)] {
+		if !known.applications[strings.ToLower(a.ClientID)] {
 			p.add(path+".clientId", "names no application of this seed")
 		}
-		a.check(p, path)
+		a.check(p, path, known.roles)
+		if !known.assignable(a.Role, scope) {
+			p.add(path+".role", "%s is not assignable here", wording.Quote(a.Role))
+		}
 	}
 }
 
-func (a *RoleAssignment) check(p *problems, path string) {
-	role, ok := service.RoleByName(a.Role)
+func (a *RoleAssignment) check(p *problems, path string, roles roles) {
+	role, ok := roles(a.Role)
 	if !ok {
-		p.add(join(path, "role"), "%s is none of %s", wording.Quote(a.Role), strings.Join(service.RoleNames(), ", "))
+		p.add(join(path, "role"), "%s is no custom role, and none of %s", wording.Quote(a.Role),
+			strings.Join(service.RoleNames(), ", "))
 		return
 	}
-	checkText(p, join(path, "description"), strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(a.Description),
-		maxRoleDescription)
+	checkLines(p, join(path, "description"), a.Description, maxRoleDescription)
 	if a.Condition == "" {
 		return
 	}
@@ -375,7 +409,7 @@ func (a *RoleAssignment) check(p *problems, path string) {
 		p.add(join(path, "condition"), "%s", wording.Reason(err))
 	}
 	//rule:abac-condition-role
-	if !role.Conditions {
+	if !role.TakesCondition() {
 		p.add(join(path, "condition"), "an assignment of the role %s cannot have one", a.Role)
 	}
 }

@@ -25,6 +25,8 @@ type Seed struct {
 	Tenants []Tenant `yaml:"tenants"`
 	// Azure subscriptions. None means one with one resource group.
 	Subscriptions []Subscription `yaml:"subscriptions"`
+	// Custom roles, beside the built-in ones.
+	RoleDefinitions []RoleDefinition `yaml:"roleDefinitions"`
 	// The registries; the first answers on the address itself. [] for none.
 	Registries []Registry `yaml:"registries" schema:"required"`
 }
@@ -151,12 +153,28 @@ type NetworkRuleSet struct {
 // Azure Resource Manager.
 type RoleAssignment struct {
 	ClientID string `yaml:"clientId" schema:"required,guid"` // Of an application of this seed.
-	Role     string `yaml:"role" schema:"required,role"`     // Case does not matter.
-	// Limits one of the first three Repository roles: an Azure role assignment condition of
+	Role     string `yaml:"role" schema:"required,role"`     // A built-in or custom role; case does not matter.
+	// Limits a role with data actions on repositories: an Azure role assignment condition of
 	// version 2.0 on the repository's name; none means all repositories.
 	Condition string `yaml:"condition" schema:"condition"`
 	// What it is for.
 	Description string `yaml:"description" schema:"longText"`
+}
+
+// RoleDefinition is a custom role. "*" in an action stands for any text.
+type RoleDefinition struct {
+	Name string `yaml:"name" schema:"required,roleName"` // Unique; no built-in role's.
+	// A GUID; a random one if absent.
+	ID          string   `yaml:"id" schema:"guid"`
+	Description string   `yaml:"description" schema:"roleText"`  // What it is for.
+	Actions     []string `yaml:"actions" schema:"roleAction"`    // Of Azure Resource Manager.
+	NotActions  []string `yaml:"notActions" schema:"roleAction"` // Those of them that it has not.
+	// On the content of registries.
+	DataActions    []string `yaml:"dataActions" schema:"roleAction"`
+	NotDataActions []string `yaml:"notDataActions" schema:"roleAction"` // Those of them that it has not.
+	// Resource ids of subscriptions, groups and registries that it can be assigned on, and on
+	// what is in them; all subscriptions if absent.
+	AssignableScopes []string `yaml:"assignableScopes" schema:"roleScope"`
 }
 
 // Repository is a repository with generated images.

@@ -62,10 +62,11 @@ func TestRead_errors(t *testing.T) {
 			"registries[0]: is in a subscription without resourceGroups"},
 		"tags_list":       {minimalSeed + "    tags: [a]\n", "line 3: registries[0].tags: is a list; want a mapping"},
 		"azure_tag_twice": {minimalSeed + "    tags: {a: b, a: c}\n", `line 3: registries[0].tags."a": occurs twice`},
-		"tag_list":        {minimalSeed + "    tags: {a: [b]}\n", `line 3: registries[0].tags."a": is a list; want text`},
-		"tag_no_name":     {minimalSeed + "    tags: {'': b}\n", `registries[0].tags: the tag "" has no name`},
-		"network_word":    {minimalSeed + "    networkRuleSet: {defaultAction: No}\n", "is neither Allow nor Deny"},
-		"public_word_2":   {minimalSeed + "    publicNetworkAccess: disabled\n", "is neither Enabled nor Disabled"},
+		"tag_list": {minimalSeed + "    tags: {a: [b]}\n",
+			`line 3: registries[0].tags."a": is a list; want text`},
+		"tag_no_name":   {minimalSeed + "    tags: {'': b}\n", `registries[0].tags: the tag "" has no name`},
+		"network_word":  {minimalSeed + "    networkRuleSet: {defaultAction: No}\n", "is neither Allow nor Deny"},
+		"public_word_2": {minimalSeed + "    publicNetworkAccess: disabled\n", "is neither Enabled nor Disabled"},
 		"rules_of_allow": {minimalSeed + "    networkRuleSet: {ipRules: [10.0.0.1]}\n",
 			"networkRuleSet.ipRules: mean nothing while all addresses are allowed"},
 		"ip_rule": {minimalSeed + "    networkRuleSet: {defaultAction: Deny, ipRules: [10.0.0]}\n",
@@ -137,6 +138,51 @@ func TestRead_errors(t *testing.T) {
 			`"linux" is not of the form linux/amd64`},
 		"subscription": {minimalSeed + "    subscription: 33333333-3333-3333-3333-333333333333\n",
 			"the seed has no subscriptions"},
+		"role_name_twice": {"roleDefinitions:\n  - {name: a, actions: ['*']}\n  - {name: A, actions: ['*']}\n" +
+			minimalSeed,
+			`line 3: roleDefinitions[1].name: role "a" occurs twice`},
+		"role_name_built_in": {"roleDefinitions: [{name: acrpull, actions: ['*']}]\n" + minimalSeed,
+			"roleDefinitions[0].name: is that of a built-in role"},
+		"role_id_built_in": {
+			"roleDefinitions: [{name: a, id: 7f951dda-4ed3-4680-a7ca-43fe172d538d, actions: ['*']}]\n" +
+				minimalSeed, "roleDefinitions[0].id: is that of a built-in role"},
+		"role_id":   {"roleDefinitions: [{name: a, id: b, actions: ['*']}]\n" + minimalSeed, "id: is not a GUID"},
+		"role_name": {"roleDefinitions: [{name: ' ', actions: ['*']}]\n" + minimalSeed, "name: is empty"},
+		"role_long": {"roleDefinitions: [{name: " + strings.Repeat("a", 513) + ", actions: ['*']}]\n" + minimalSeed,
+			"name: is longer than 512 characters"},
+		"role_text": {"roleDefinitions: [{name: a, description: " + strings.Repeat("a", 2049) + ", actions: ['*']}]\n" +
+			minimalSeed, "description: is longer than 2048 characters"},
+		"role_empty": {"roleDefinitions: [{name: a, notActions: ['*']}]\n" + minimalSeed,
+			"roleDefinitions[0]: has neither actions nor dataActions"},
+		"role_action": {
+			"roleDefinitions:\n- name: a\n  actions:\n  - Microsoft.ContainerRegistry/registries/tokens/raed\n" +
+				minimalSeed,
+			`line 4: roleDefinitions[0].actions[0]: "Microsoft.ContainerRegistry/registries/tokens/raed" is no action`},
+		"role_data_action": {
+			"roleDefinitions:\n- name: a\n  dataActions: [Microsoft.ContainerRegistry/registries/read]\n" +
+				minimalSeed,
+			`line 3: roleDefinitions[0].dataActions[0]: "Microsoft.ContainerRegistry/registries/read" is no action`},
+		"role_scope": {"roleDefinitions: [{name: a, actions: ['*'], assignableScopes: [/]}]\n" + minimalSeed,
+			`assignableScopes[0]: "/" is not the resource id`},
+		"role_scope_unknown": {"roleDefinitions: [{name: a, actions: ['*'], assignableScopes: " +
+			"[/subscriptions/33333333-3333-3333-3333-333333333333]}]\n" + minimalSeed,
+			"assignableScopes[0]: is in no subscription of this seed"},
+		"role_scopes": {"roleDefinitions: [{name: a, actions: ['*'], assignableScopes: [" + strings.Repeat("/,", 2001) +
+			"]}]\n" + minimalSeed, "assignableScopes: has 2001 items; 2000 are allowed"},
+		"role_not_assignable": {
+			"tenants: [{id: 11111111-1111-1111-1111-111111111111, applications: [{clientId: " +
+				"22222222-2222-2222-2222-222222222222}]}]\n" +
+				"subscriptions: [{id: 33333333-3333-3333-3333-333333333333, resourceGroups: [{name: rg},{name: " +
+				"rg2}]}]\n" +
+				"roleDefinitions: [{name: a, actions: ['*'], assignableScopes: " +
+				"[/subscriptions/33333333-3333-3333-3333-333333333333/resourceGroups/rg2]}]\n" + minimalSeed +
+				"    roleAssignments:\n    - {clientId: 22222222-2222-2222-2222-222222222222, role: A}\n",
+			`line 7: registries[0].roleAssignments[0].role: "A" is not assignable here`},
+		"role_unknown": {
+			"tenants: [{id: 11111111-1111-1111-1111-111111111111, applications: [{clientId: " +
+				"22222222-2222-2222-2222-222222222222}]}]\n" + minimalSeed +
+				"    roleAssignments: [{clientId: 22222222-2222-2222-2222-222222222222, role: Puller}]\n",
+			`role: "Puller" is no custom role, and none of AcrPull, `},
 		"condition_legacy": {
 			"tenants: [{id: 11111111-1111-1111-1111-111111111111, applications: [{clientId: " +
 				"22222222-2222-2222-2222-222222222222}]}]\n" + minimalSeed +

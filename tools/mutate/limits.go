@@ -121,6 +121,8 @@ func limitRules() []rule {
 				{"emulator-limits-arm-body", value("$ - 1"), emulator, "TestArmLimits"},
 				{"emulator-limits-arm-decode", replace("http.MaxBytesReader(c.w, c.r.Body, MaxBody)", "c.r.Body"),
 					emulator, "TestArmLimits"},
+				{"emulator-limits-role-definitions", value("$ + 1"), emulator, "TestRoleDefinitions_limit"},
+				{"emulator-limits-role-definitions", value("$ - 1"), emulator, "TestRoleDefinitions_limit"},
 				{"emulator-limits-groups", value("$ + 1"), "", "TestGroupLimits"},
 				{"emulator-limits-groups", value("$ - 1"), "", "TestGroupLimits"},
 				{"emulator-limits-registries", value("$ + 1"), "", "TestGroupLimits"},

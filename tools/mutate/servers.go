@@ -11,6 +11,18 @@ func serverRules() []rule {
 				{"arm-roles-serve", never(), emulator, "TestArmRoles"},
 				{"arm-roles-can", drop("Within"), emulator, "TestArmRoles"},
 				{"arm-roles-can", drop("Allows"), emulator, "TestArmRoles"},
+				{"role-not-actions", replace(" && !matchesAny(c.NotDataActions, action)", ""), "", "TestRights_custom"},
+			},
+		},
+		{
+			"arm-custom-role",
+			"A custom role is defined by who may do so on every scope of it, is assigned on its scopes alone, and " +
+				"stays while it is assigned.",
+			[]change{
+				{"arm-role-linked", never(), emulator, "TestArmCustomRole_refused"},
+				{"arm-assignable", never(), emulator, "TestArmCustomRole_refused"},
+				{"arm-role-assigned", never(), emulator, "TestArmCustomRole"},
+				{"arm-role-narrowed", never(), emulator, "TestArmCustomRole_refused"},
 			},
 		},
 		{
@@ -170,6 +182,7 @@ func serverRules() []rule {
 				{"abac-condition-stored", never(), "", "TestAssignment_stored"},
 				{"abac-condition-seed", never(), emulator, "TestConditions_refused"},
 				{"abac-condition-role", never(), emulator, "TestConditions_refused"},
+				{"abac-condition-mode", never(), emulator, "TestArmCustomRole"},
 			},
 		},
 		{

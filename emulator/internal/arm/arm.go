@@ -21,7 +21,6 @@ import (
 	"github.com/acrkit/acrkit/emulator/internal/entra"
 	"github.com/acrkit/acrkit/emulator/internal/principal"
 	"github.com/acrkit/acrkit/emulator/internal/route"
-	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
@@ -40,10 +39,7 @@ type Handler struct {
 	// PasswordDelay returns how late the renewed passwords of a request work; 0 = at once.
 	PasswordDelay func(context.Context) time.Duration
 	// Refused writes a refusal to the decision log, before the answer.
-	Refused func(r *http.Request, who principal.Principal, id rule.ID, reason string)
-	// CustomRole returns what an application may do in place of what its roles allow; false =
-	// nothing takes their place.
-	CustomRole func(clientID string) (service.Control, bool)
+	Refused    func(r *http.Request, who principal.Principal, id rule.ID, reason string)
 	Operations Operations // how they are reported
 	Logger     *slog.Logger
 

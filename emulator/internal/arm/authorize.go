@@ -5,19 +5,14 @@ import (
 	"net/http"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
-	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/rule"
 )
 
 // can reports whether one of the caller's roles allows an action on a resource: a role on
 // the resource itself, or on what it is in.
 func (c *call) can(action, scope string) bool {
-	custom, isCustom := c.h.CustomRole(c.caller.ClientID)
 	for _, a := range c.h.Store.AssignmentsOf(c.caller.ClientID) {
-		role, ok := service.RoleByName(a.Role)
-		if isCustom {
-			role.Control = custom
-		}
+		role, ok := c.h.Store.RoleByName(a.Role)
 		//rule:arm-roles-can
 		if ok && principal.Within(scope, a.Scope) && role.Control.Allows(action) {
 			return true
@@ -46,4 +41,15 @@ func (c *call) forbidden(action, scope string) error {
 		"does not have authorization to perform action '%s' over scope '%s' or the scope is invalid. "+
 		"If access was recently granted, please refresh your credentials.",
 		c.caller.ClientID, c.caller.ObjectID, action, clip(scope))}
+}
+
+// forbiddenLinked is forbidden for a resource that the request names beside its own: the
+// caller may perform the action on that one only.
+func (c *call) forbiddenLinked(action, linked string) error {
+	c.h.Refused(c.r, principalOf(c.caller), rule.ARMRole,
+		fmt.Sprintf("%s: %s on %s", rule.ARMRole.Text(), action, clip(linked)))
+	return &failure{http.StatusForbidden, "LinkedAuthorizationFailed", fmt.Sprintf("The client '%s' with object id "+
+		"'%s' has permission to perform action '%s' on scope '%s'; however, it does not have permission to perform "+
+		"action(s) '%s' on the linked scope(s) '%s' or the linked scope(s) are invalid.",
+		c.caller.ClientID, c.caller.ObjectID, action, clip(c.scope), action, clip(linked))}
 }

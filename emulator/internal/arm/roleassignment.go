@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/emulator/internal/principal"
-	"github.com/acrkit/acrkit/emulator/internal/service"
 	"github.com/acrkit/acrkit/emulator/internal/write"
 	"github.com/acrkit/acrkit/internal/guid"
 )
@@ -99,7 +98,7 @@ func putRoleAssignment(c *call) error {
 			"not valid. The role assignment ID must be a GUID.", clip(a.Name))}
 	}
 	i := strings.LastIndexByte(p.RoleDefinitionID, '/')
-	role, ok := service.RoleByID(p.RoleDefinitionID[i+1:])
+	role, ok := c.h.Store.RoleByID(p.RoleDefinitionID[i+1:])
 	if !ok {
 		return noRoleDefinition(http.StatusBadRequest, p.RoleDefinitionID[i+1:])
 	}
@@ -133,6 +132,10 @@ func putRoleAssignment(c *call) error {
 			"immediately assigning a role, this error might be related to a replication delay. In this case, set the "+
 			"role assignment principalType property to a value, such as ServicePrincipal, User, or Group.  See "+
 			"https://aka.ms/docs-principaltype", plain(p.PrincipalID), c.subscription.TenantID)}
+	case errors.Is(err, write.ErrNotAssignable): // the code is reported
+		return &failure{http.StatusBadRequest, "RoleAssignmentScopeNotAssignableToRoleDefinition",
+			fmt.Sprintf("The role definition '%s' cannot be assigned on the scope '%s': it is not in its assignable "+
+				"scopes.", role.ID, clip(a.Scope))}
 	case errors.Is(err, write.ErrAssignmentChanged):
 		return &failure{http.StatusBadRequest, "RoleAssignmentUpdateNotPermitted",
 			"Tenant ID, application ID, principal ID, and scope are not allowed to be updated."}
@@ -186,22 +189,25 @@ func (c *call) objectID(a *principal.Assignment) string {
 	return a.ClientID // the application is gone
 }
 
-func (c *call) roleAssignmentForm(a *principal.Assignment) any {
-	orNull := func(text string) any {
-		if text == "" {
-			return nil
-		}
-		return text
+func orNull(text string) any {
+	if text == "" {
+		return nil
 	}
-	form := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000000Z") }
+	return text
+}
+
+// roleTime is how times of roles and assignments are written.
+func roleTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000000Z") }
+
+func (c *call) roleAssignmentForm(a *principal.Assignment) any {
 	updated := a.Updated
 	if updated.IsZero() {
 		updated = a.Created
 	}
-	role, _ := service.RoleByName(a.Role)
+	role, _ := c.h.Store.RoleByName(a.Role)
 	properties := map[string]any{"roleDefinitionId": c.roleDefinitionID(role), "principalId": c.objectID(a),
 		"principalType": servicePrincipal, "scope": a.Scope, "condition": orNull(a.Condition), "conditionVersion": nil,
-		"createdOn": form(a.Created), "updatedOn": form(updated), "createdBy": orNull(a.CreatedBy),
+		"createdOn": roleTime(a.Created), "updatedOn": roleTime(updated), "createdBy": orNull(a.CreatedBy),
 		"updatedBy": orNull(a.UpdatedBy), "delegatedManagedIdentityResourceId": nil,
 		"description": orNull(a.Description)}
 	if a.Condition != "" {

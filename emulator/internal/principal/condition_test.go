@@ -32,7 +32,7 @@ func TestAssignment_stored(t *testing.T) {
 		if err := json.Unmarshal(again, &b); err != nil || a != b {
 			t.Errorf("%s became %s: %v", doc, again, err)
 		}
-		rights, got := roleRights(service.ModeABAC, []*Assignment{&a}), ""
+		rights, got := new(Store).roleRights(service.ModeABAC, []*Assignment{&a}), ""
 		for _, repo := range []string{"a", "a/b", "samples/app", "samples/x/y", "other"} {
 			if rights.Decide(acrkit.RepositoryScope(repo, acrkit.ContentRead)).Missing.IsEmpty() {
 				got += " " + repo
@@ -51,7 +51,7 @@ func TestAssignment_stored(t *testing.T) {
 	}
 	a = Assignment{ClientID: "c", Role: "Container Registry Repository Catalog Lister",
 		Condition: "Exists @Request[Microsoft.ContainerRegistry/registries/repositories:name]"}
-	if !roleRights(service.ModeABAC, []*Assignment{&a}).Decide(acrkit.CatalogScope()).Granted.IsEmpty() {
+	if !new(Store).roleRights(service.ModeABAC, []*Assignment{&a}).Decide(acrkit.CatalogScope()).Granted.IsEmpty() {
 		t.Error("a role that can have no condition is granted with one")
 	}
 }

@@ -197,7 +197,7 @@ func (r Rights) words() []string {
 			}
 		}
 		return slices.ContainsFunc(r.conditional, func(c conditional) bool {
-			return slices.Contains(c.role.Actions, a)
+			return slices.Contains(c.actions, a)
 		})
 	}
 	if has(acrkit.ContentRead) {

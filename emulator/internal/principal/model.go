@@ -192,6 +192,8 @@ const (
 	kindToken        = "token"
 	kindAssignment   = "assignment"
 	kindMeta         = "meta"
+
+	kindRoleDefinition = "roledefinition"
 )
 
 func (t *Tenant) key() key           { return key{kindTenant, 0, strings.ToLower(t.ID)} }
@@ -202,6 +204,7 @@ func (m *ScopeMap) key() key         { return key{kindScopeMap, m.RegistryID, st
 func (t *Token) key() key            { return key{kindToken, t.RegistryID, strings.ToLower(t.Name)} }
 func (a *Assignment) key() key       { return key{kindAssignment, 0, strings.ToLower(a.Name)} }
 func (m *Meta) key() key             { return key{kindMeta, 0, m.Name} }
+func (d *RoleDefinition) key() key   { return key{kindRoleDefinition, 0, strings.ToLower(d.ID)} }
 
 // Meta is a note of the emulator to itself.
 type Meta struct {

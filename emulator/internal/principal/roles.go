@@ -77,18 +77,19 @@ func (r Rights) decide(required acrkit.Scope) (d Grant, by []scopemap.Rule) {
 
 // conditional is a role on the repositories of which its condition is true.
 type conditional struct {
-	role      service.Role
+	role      string // its name
+	actions   []acrkit.Action
 	condition *condition.Condition
 }
 
 func (c conditional) String() string {
-	return "role " + c.role.Name + " with the condition " + c.condition.Line()
+	return "role " + c.role + " with the condition " + c.condition.Line()
 }
 
 // has reports whether the role has an action, anywhere.
 func (c conditional) has(word string) (acrkit.Action, bool) {
 	a, err := acrkit.ParseAction(word)
-	return a, err == nil && a.Wire() == word && slices.Contains(c.role.Actions, a)
+	return a, err == nil && a.Wire() == word && slices.Contains(c.actions, a)
 }
 
 // grants returns the part of a scope that the role has and the condition allows.
@@ -187,15 +188,20 @@ func anonymousGrant(asked acrkit.Scope) acrkit.Scope {
 const maxCondition = 300
 
 // roleRights joins role assignments.
-func roleRights(mode string, assignments []*Assignment) Rights {
+func (s *Store) roleRights(mode string, assignments []*Assignment) Rights {
 	catalog := false
 	out := Rights{catalog: &catalog}
 	var names []string
+	other := service.ModeABAC
+	if mode == other {
+		other = service.ModeLegacy
+	}
 	for _, a := range assignments {
-		role, ok := service.RoleByName(a.Role)
-		if !ok || role.ABAC != (mode == service.ModeABAC) {
+		role, ok := s.RoleByName(a.Role)
+		if !ok || !role.Gives(mode) && role.Gives(other) {
 			continue
 		}
+		actions, lists := role.Rights(mode)
 		//rule:abac-condition-assignment
 		if a.Condition != "" {
 			c, err := condition.Parse(a.Condition)
@@ -203,13 +209,17 @@ func roleRights(mode string, assignments []*Assignment) Rights {
 			if err != nil { // none is stored that this version cannot read
 				continue
 			}
-			out.conditional = append(out.conditional, conditional{role, c})
+			//rule:abac-condition-mode
+			if mode != service.ModeABAC { // it is on data actions, which give nothing here
+				continue
+			}
+			out.conditional = append(out.conditional, conditional{role.Name, actions, c})
 			names = append(names, role.Name+" with the condition "+wording.Clip(c.Line(), maxCondition))
 			continue
 		}
 		names = append(names, role.Name)
-		catalog = catalog || role.Catalog
-		for _, action := range role.Actions {
+		catalog = catalog || lists
+		for _, action := range actions {
 			out.Map.Rules = append(out.Map.Rules, scopemap.Rule{Pattern: scopemap.Root, Action: action})
 		}
 	}

@@ -219,7 +219,7 @@ func (s *Store) rightsOf(r *RegistrySettings, p Principal) (Rights, error) {
 		if _, ok := s.Application(p.Name); !ok {
 			return Rights{}, rule.ApplicationDeleted
 		}
-		return roleRights(r.Mode, s.on(r, p.Name)), nil
+		return s.roleRights(r.Mode, s.on(r, p.Name)), nil
 	case KindAdmin:
 		if !r.Admin {
 			return Rights{}, rule.AdminUserDisabled

@@ -25,7 +25,9 @@ func Migrations() []db.Migration {
 			doc      TEXT    NOT NULL,
 			PRIMARY KEY (kind, registry, name)
 		) STRICT, WITHOUT ROWID`}, {Name: "identity-0002", SQL: assignmentsApart}, {Name: "identity-0003", SQL: `
-		UPDATE OR REPLACE identity SET name = lower(name) WHERE kind = 'scopemap'`}}
+		UPDATE OR REPLACE identity SET name = lower(name) WHERE kind = 'scopemap'`},
+		// Nothing to change: versions without it cannot read custom roles.
+		{Name: "identity-0004", SQL: "SELECT 1"}}
 }
 
 // assignmentsApart makes objects of the role assignments that registries held. Their names
@@ -56,9 +58,10 @@ type Store struct {
 	mu      sync.RWMutex
 	version uint64 // counts the changes of what follows
 	objects map[key]object
-	sorted  []*RegistrySettings     // by ID
-	roles   []*Assignment           // the oldest first
-	byOID   map[string]*Application // by the service principal's object id
+	sorted  []*RegistrySettings        // by ID
+	roles   []*Assignment              // the oldest first
+	custom  map[string]*RoleDefinition // by the name in lower case
+	byOID   map[string]*Application    // by the service principal's object id
 }
 
 // Open reads the identities of a database.
@@ -121,6 +124,8 @@ func parse(kind, doc string) (object, error) {
 		o = new(Token)
 	case kindAssignment:
 		o = new(Assignment)
+	case kindRoleDefinition:
+		o = new(RoleDefinition)
 	case kindMeta:
 		o = new(Meta)
 	default:
@@ -152,16 +157,20 @@ func (s *Store) index(o object) {
 }
 
 // isSorted reports whether [Store.sort] concerns the object.
-func (k key) isSorted() bool { return k.kind == kindRegistry || k.kind == kindAssignment }
+func (k key) isSorted() bool {
+	return k.kind == kindRegistry || k.kind == kindAssignment || k.kind == kindRoleDefinition
+}
 
 func (s *Store) sort() {
-	s.sorted, s.roles = s.sorted[:0:0], s.roles[:0:0]
+	s.sorted, s.roles, s.custom = s.sorted[:0:0], s.roles[:0:0], map[string]*RoleDefinition{}
 	for _, o := range s.objects {
 		switch x := o.(type) {
 		case *RegistrySettings:
 			s.sorted = append(s.sorted, x)
 		case *Assignment:
 			s.roles = append(s.roles, x)
+		case *RoleDefinition:
+			s.custom[strings.ToLower(x.Name)] = x
 		}
 	}
 	slices.SortFunc(s.roles, byAge)

@@ -2,15 +2,25 @@ package service
 
 import "strings"
 
-// Control is a role's definition in Azure Resource Manager: its actions there, in which
-// "*" stands for any text, without its notActions, and the names of its actions on data.
+// Control is a role's definition in Azure Resource Manager: its actions there without its
+// notActions, and its actions on data without its notDataActions. "*" in one of them stands
+// for any text.
 type Control struct {
-	Actions, NotActions, DataActions []string
+	Actions        []string `json:"actions,omitempty"`
+	NotActions     []string `json:"notActions,omitempty"`
+	DataActions    []string `json:"dataActions,omitempty"`
+	NotDataActions []string `json:"notDataActions,omitempty"`
 }
 
 // Allows reports whether the role allows an action, such as
 // "Microsoft.ContainerRegistry/registries/write". Case does not matter.
-func (c Control) Allows(action string) bool {
+func (c Control) Allows(action string) bool { return c.allows(action, false) }
+
+func (c Control) allows(action string, onData bool) bool {
+	if onData {
+		//rule:role-not-actions
+		return matchesAny(c.DataActions, action) && !matchesAny(c.NotDataActions, action)
+	}
 	return matchesAny(c.Actions, action) && !matchesAny(c.NotActions, action)
 }
 

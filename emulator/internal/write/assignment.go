@@ -14,6 +14,7 @@ import (
 var (
 	ErrPrincipalUnknown  = errors.New("no service principal has the object id")
 	ErrAssignmentChanged = errors.New("an assignment keeps its role, principal and scope")
+	ErrNotAssignable     = errors.New("the role cannot be assigned on the resource")
 )
 
 // ExistsError is the refusal of a role that a principal has on the resource already.
@@ -30,18 +31,13 @@ func (tx *Tx) PutAssignment(a principal.Assignment, objectID, by string) error {
 	if !ok {
 		return ErrPrincipalUnknown
 	}
-	role, ok := service.RoleByName(a.Role)
-	if !ok {
-		return refusal.Usage("assign the role", "there is no role %s", a.Role)
-	}
-	check := seed.RoleAssignment{ClientID: app.ClientID, Role: role.Name, Condition: a.Condition,
-		Description: a.Description}
-	//rule:arm-condition
-	if err := check.Check(); err != nil {
-		return refusal.Of("assign the role", err)
+	name, err := tx.assignable(a.Scope, seed.RoleAssignment{ClientID: app.ClientID, Role: a.Role,
+		Condition: a.Condition, Description: a.Description})
+	if err != nil {
+		return err
 	}
 	next := a
-	next.Name, next.ClientID, next.Role = strings.ToLower(a.Name), app.ClientID, role.Name
+	next.Name, next.ClientID, next.Role = strings.ToLower(a.Name), app.ClientID, name
 	next.Created, next.CreatedBy, next.UpdatedBy = tx.now, by, by
 	if old, ok := tx.c.Assignment(next.Name); ok {
 		if !old.SameRole(&next) {
@@ -53,6 +49,28 @@ func (tx *Tx) PutAssignment(a principal.Assignment, objectID, by string) error {
 	}
 	tx.c.Put(&next)
 	return nil
+}
+
+// assignable checks a role that is to be assigned on a resource, and returns its name as it
+// is written.
+func (tx *Tx) assignable(scope string, a seed.RoleAssignment) (name string, err error) {
+	var custom []seed.RoleDefinition
+	d, isCustom := tx.c.RoleDefinitionByName(a.Role)
+	if isCustom {
+		custom = append(custom, RoleDefinitionOf(d))
+		name = d.Name
+	} else if r, ok := service.RoleByName(a.Role); ok {
+		name = r.Name
+	}
+	//rule:arm-condition
+	if err := a.Check(custom...); err != nil {
+		return "", refusal.Of("assign the role", err)
+	}
+	//rule:arm-assignable
+	if isCustom && !d.AssignableOn(scope) {
+		return "", ErrNotAssignable
+	}
+	return name, nil
 }
 
 // DeleteAssignment removes a role assignment, and reports whether there was one.

@@ -1,6 +1,7 @@
 package write
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/acrkit/acrkit"
@@ -22,11 +23,15 @@ func (tx *Tx) AssignRole(scope string, a seed.RoleAssignment) error {
 	if _, ok := tx.c.Application(a.ClientID); !ok {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: "clientId: names no application"}
 	}
-	if err := a.Check(); err != nil {
-		return refusal.Of(op, err)
+	name, err := tx.assignable(scope, a)
+	if errors.Is(err, ErrNotAssignable) {
+		return refusal.Usage(op, "the role %s cannot be assigned on %s", a.Role, scope)
+	}
+	if err != nil {
+		return err
 	}
 	next := &principal.Assignment{Name: guid.New(), Scope: scope, ClientID: strings.ToLower(a.ClientID),
-		Role: a.Role, Condition: a.Condition, Description: a.Description, Created: tx.now}
+		Role: name, Condition: a.Condition, Description: a.Description, Created: tx.now}
 	if len(tx.c.Assignments(next.Same)) == 0 {
 		tx.c.Put(next)
 	}

@@ -29,7 +29,8 @@ type fromAzure struct {
 	roles        map[string]manage.Role // by [manage.Assignment.RoleKey]
 	repositories []string
 
-	leftOut []string // a sentence each
+	custom  []seed.RoleDefinition // of the assignments, each once
+	leftOut []string              // a sentence each
 }
 
 func (x *fromAzure) leave(format string, args ...any) {
@@ -81,7 +82,7 @@ func (x *fromAzure) seed() *seed.Seed {
 	}
 	subscription.ResourceGroups = []seed.ResourceGroup{group}
 	return &seed.Seed{Tenants: []seed.Tenant{tenant}, Subscriptions: []seed.Subscription{subscription},
-		Registries: []seed.Registry{reg}}
+		RoleDefinitions: x.custom, Registries: []seed.Registry{reg}}
 }
 
 func (x *fromAzure) assignment(a manage.Assignment) (seed.RoleAssignment, bool) {
@@ -91,15 +92,37 @@ func (x *fromAzure) assignment(a manage.Assignment) (seed.RoleAssignment, bool) 
 		return seed.RoleAssignment{}, false
 	}
 	out := seed.RoleAssignment{ClientID: strings.ToLower(a.PrincipalID), Role: role.Name, Condition: a.Condition}
-	if err := out.Check(); err != nil || !role.BuiltIn {
-		why := "it is a custom role"
-		if role.BuiltIn {
-			why = wording.Reason(err)
-		}
-		x.leave("the role %q of %s: %s", role.Name, a.PrincipalID, why)
+	err := error(nil)
+	if !role.BuiltIn {
+		err = x.define(a.RoleKey(), role)
+	}
+	if err == nil {
+		err = out.Check(x.custom...)
+	}
+	if err != nil {
+		x.leave("the role %q of %s: %s", role.Name, a.PrincipalID, wording.Reason(err))
 		return seed.RoleAssignment{}, false
 	}
 	return out, true
+}
+
+// define adds a custom role to the seed, once. In the seed it can be assigned in the
+// registry's subscription.
+func (x *fromAzure) define(id string, role manage.Role) error {
+	if slices.ContainsFunc(x.custom, func(d seed.RoleDefinition) bool { return d.ID == id }) {
+		return nil
+	}
+	if n := len(role.Permissions); n != 1 {
+		return fmt.Errorf("it has %d permissions, and a seed's has one", n)
+	}
+	p := role.Permissions[0]
+	d := seed.RoleDefinition{ID: id, Name: role.Name, Description: role.Description, Actions: p.Actions,
+		NotActions: p.NotActions, DataActions: p.DataActions, NotDataActions: p.NotDataActions}
+	if err := d.Check(); err != nil {
+		return err
+	}
+	x.custom = append(x.custom, d)
+	return nil
 }
 
 // rights adds the scope maps and tokens that an emulator can hold.

@@ -21,7 +21,13 @@ func TestFromAzure_leftOut(t *testing.T) {
 	}
 	x := &fromAzure{subscription: sub, group: "rg", name: "teamregistry", id: group + registry,
 		settings: manage.Settings{SKU: "Premium", ARMTokens: true},
-		roles: map[string]manage.Role{"r1": {Name: "AcrPull", BuiltIn: true}, "r2": {Name: "AcrPull"},
+		roles: map[string]manage.Role{"r1": {Name: "AcrPull", BuiltIn: true}, "r2": {Name: "Two parts",
+			Permissions: []manage.Permission{{Actions: []string{"*/read"}}, {Actions: []string{"*/write"}}}},
+			"cccccccc-0000-0000-0000-000000000007": {Name: "Puller", Description: "pulls",
+				Permissions: []manage.Permission{
+					{Actions: []string{"Microsoft.ContainerRegistry/registries/pull/read"}}}},
+			"cccccccc-0000-0000-0000-000000000008": {Name: "Typo",
+				Permissions: []manage.Permission{{Actions: []string{"Microsoft.ContainerRegistry/registries/x/read"}}}},
 			"r3": {Name: "Owner", BuiltIn: true}, "r4": {Name: "Key Vault Reader", BuiltIn: true}},
 		assignments: []manage.Assignment{
 			assignment("1", "r1", strings.ToUpper(group+registry), ""),
@@ -31,6 +37,9 @@ func TestFromAzure_leftOut(t *testing.T) {
 			assignment("5", "r9", group, ""),
 			assignment("6", "r3", group, "@Principal[x] StringEquals 'a'"),
 			assignment("1", "r3", group, ""),
+			assignment("7", "CCCCCCCC-0000-0000-0000-000000000007", group, ""),
+			assignment("8", "cccccccc-0000-0000-0000-000000000007", group+registry, ""),
+			assignment("9", "cccccccc-0000-0000-0000-000000000008", group, ""),
 		},
 		scopeMaps: []manage.ScopeMap{
 			{Name: "_repositories_pull", System: true, Actions: []string{"repositories/*/content/read"}},
@@ -45,10 +54,11 @@ func TestFromAzure_leftOut(t *testing.T) {
 	x.repositories = append(named(x.scopeMaps), "Bad")
 	s := x.seed()
 	if diff := cmp.Diff([]string{
-		`the role "AcrPull" of AAAAAAAA-0000-0000-0000-000000000002: it is a custom role`,
+		`the role "Two parts" of AAAAAAAA-0000-0000-0000-000000000002: it has 2 permissions, and a seed's has one`,
 		`the role "Key Vault Reader" of AAAAAAAA-0000-0000-0000-000000000004: `,
 		`a role of AAAAAAAA-0000-0000-0000-000000000005 whose definition could not be read`,
 		`the role "Owner" of AAAAAAAA-0000-0000-0000-000000000006: `,
+		`the role "Typo" of AAAAAAAA-0000-0000-0000-000000000009: `,
 		`the scope map "odd-map": `,
 		`the token "odd-1": its scope map "odd-map" is left out`,
 		`the token "teamregistry!": `,
@@ -69,8 +79,9 @@ func TestFromAzure_leftOut(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, &text)
 		}
 	}
-	if r := s.Registries[0]; len(r.RoleAssignments) != 1 || len(s.Subscriptions[0].RoleAssignments) != 1 ||
-		len(s.Subscriptions[0].ResourceGroups[0].RoleAssignments) != 1 || len(s.Tenants[0].Applications) != 2 ||
+	if r := s.Registries[0]; len(r.RoleAssignments) != 2 || len(s.Subscriptions[0].RoleAssignments) != 1 ||
+		len(s.Subscriptions[0].ResourceGroups[0].RoleAssignments) != 2 || len(s.Tenants[0].Applications) != 4 ||
+		len(s.RoleDefinitions) != 1 ||
 		len(r.Tokens) != 2 || len(r.ScopeMaps) != 1 || len(r.Repositories) != 2 {
 		t.Errorf("%s", &text)
 	}

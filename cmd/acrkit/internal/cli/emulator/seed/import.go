@@ -44,7 +44,8 @@ func newCmdImport(f *cmdutil.Factory, runF func(context.Context, *importOptions)
 			"is an application whose client id is its object id. The names of repositories are the\n" +
 			"registry's catalog if your credential may list it, else those in scope maps; each has\n" +
 			"one generated image. Network rules are left out, so that this machine reaches it.\n\n" +
-			"What an emulator cannot hold, such as custom roles, is named, and the exit code is 7.",
+			"What an emulator cannot hold, such as a role that it does not know, is named, and the\n" +
+			"exit code is 7.",
 		Example: "$ acrkit emulator seed import myregistry --output seed.yaml\n$ acrkit emulator start --data ./copy " +
 			"--seed seed.yaml",
 		Args: cmdutil.MaxArgs(1),
