@@ -2,6 +2,7 @@ package interop
 
 import (
 	"flag"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -161,6 +162,38 @@ var azRoles = []azStep{
 		[]string{"--role", "Container Registry Repository Reader"}, `^$`},
 	{"role assignment list --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry, nil, `^$`},
 	{"role assignment list --all --query sort([].roleDefinitionName)", nil, `(?s)Owner.*Reader`},
+
+	{"role definition create --query roleName --role-definition", []string{"%role"}, "^" + tokenRole + "$"},
+	{"! role definition create --role-definition", []string{`{"Name": "Typo", "Actions": ` +
+		`["Microsoft.ContainerRegistry/registries/scopeMap/read"], "AssignableScopes": ["/subscriptions/` +
+		controlSubscription + `"]}`}, `InvalidActionOrNotAction.*registries/scopeMap/read`},
+	{"role definition list --custom-role-only true --query [].roleName", nil, "^" + tokenRole + "$"},
+	{"role assignment create --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry +
+		" --query principalType --role", []string{tokenRole}, `^ServicePrincipal$`},
+	{"! role definition delete --name", []string{tokenRole}, `RoleDefinitionHasAssignments`},
+	{"role definition update --query description --role-definition", []string{"%changed"}, `^changed$`},
+	{"role assignment delete --assignee 66666666-6666-6666-6666-666666666666 --scope " + controlRegistry + " --role",
+		[]string{tokenRole}, `^$`},
+	{"role definition delete --name", []string{tokenRole}, `^$`},
+	{"role definition list --custom-role-only true --query [].roleName", nil, `^$`},
+}
+
+// tokenRole is the name of the role of docs/permissions.md.
+const tokenRole = "acrkit token administrator"
+
+// customRole is the role of docs/permissions.md.
+func customRole(t *testing.T) string {
+	t.Helper()
+	page, err := os.ReadFile("../docs/permissions.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```json\n")
+	text, _, ok := strings.Cut(text, "```")
+	if !ok || !strings.Contains(text, tokenRole) {
+		t.Fatal("docs/permissions.md has no role")
+	}
+	return strings.ReplaceAll(text, "SUBSCRIPTION", controlSubscription)
 }
 
 // azRest does what azRoles does, request by request. %s is the principal's object id.
@@ -182,6 +215,10 @@ var azRest = []azStep{
 		`{"properties": {"principalId": "88888888-8888-8888-8888-888888888888", "roleDefinitionId": "/subscriptions/` +
 			controlSubscription + `/providers/Microsoft.Authorization/roleDefinitions/` + acrPull + `"}}`},
 		`PrincipalNotFound`},
+	{"rest --method put --query properties.type --url " + controlDefinition, []string{"--body",
+		`{"properties": {"roleName": "From a request", "type": "CustomRole", "permissions": [{"actions": ["*/read"]}], ` +
+			`"assignableScopes": ["/subscriptions/` + controlSubscription + `"]}}`}, "^CustomRole$"},
+	{"rest --method delete --query name --url " + controlDefinition, nil, `^88888888-8888-8888-8888-888888888888$`},
 }
 
 // The roles' ids are Azure's own.
@@ -190,6 +227,9 @@ const (
 	repositoryReader  = "b93aa761-3e63-49ed-ac28-beffa264f7ac"
 	controlAssignment = controlRegistry + "/providers/Microsoft.Authorization/roleAssignments/" +
 		"77777777-7777-7777-7777-777777777777?api-version=2022-04-01"
+	controlDefinition = "/subscriptions/" + controlSubscription +
+		"/providers/Microsoft.Authorization/roleDefinitions/" +
+		"88888888-8888-8888-8888-888888888888?api-version=2022-04-01"
 )
 
 // azReader is what an application with the role Reader tries. It may read; what it may not
@@ -272,10 +312,13 @@ func TestAzureCLI_control(t *testing.T) {
 				refused.want = azDenied("Microsoft.Authorization/roleAssignments/write")
 				roles = []azStep{refused}
 			}
+			role := customRole(t)
+			values := strings.NewReplacer("%s", worker, "%role", role, "%changed", strings.Replace(role,
+				`"Description": "`, `"Description": "changed", "was": "`, 1))
 			for _, step := range roles {
 				step.more = slices.Clone(step.more)
 				for i := range step.more {
-					step.more[i] = strings.ReplaceAll(step.more[i], "%s", worker)
+					step.more[i] = values.Replace(step.more[i])
 				}
 				s.az(t, step)
 			}
