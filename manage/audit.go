@@ -67,7 +67,7 @@ func (r *Registry) change(ctx context.Context, c Change, do func(context.Context
 	ctx, cancel := context.WithTimeout(ctx, changeTime)
 	defer cancel()
 	c.Registry, c.CorrelationID = r.ID(), guid.New()
-	err := do(withCorrelationID(ctx, c.CorrelationID))
+	err := do(withAnswer(withCorrelationID(ctx, c.CorrelationID)))
 	if r.client.opts.Audit == nil {
 		return err
 	}

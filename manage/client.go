@@ -28,7 +28,7 @@ const (
 	//rule:stalls-manage-request
 	requestTime = time.Minute
 	// pollTime is the time between two requests for the state of a change, where Azure
-	// Resource Manager does not name one. A second is the SDK's smallest.
+	// Resource Manager does not name one.
 	pollTime = time.Second
 	// defaultSettle is longer than what az, Terraform and the portal need between their
 	// read and their write of a scope map.
@@ -51,6 +51,9 @@ type Options struct {
 	// cloud, and for a registry on loopback the registry's own.
 	Endpoint string
 	Now      func() time.Time // nil = time.Now
+	// Sleep waits between two requests; nil = by the machine's clock. It returns early with
+	// the error of its context.
+	Sleep func(ctx context.Context, d time.Duration) error
 }
 
 // Client finds registries. It may be used by several goroutines.
@@ -79,9 +82,24 @@ func New(cred azcore.TokenCredential, opts *Options) (*Client, error) {
 	if c.opts.Now == nil {
 		c.opts.Now = time.Now
 	}
+	if c.opts.Sleep == nil {
+		c.opts.Sleep = sleep
+	}
 	base, _ := wire.Base(c.opts.Transport)
 	c.opts.Transport = stall.Wrap(base)
 	return c, nil
+}
+
+// sleep waits by the machine's clock.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
 }
 
 // bearer is a source of Entra tokens as azcore wants it: its errors are [*acrkit.Error].

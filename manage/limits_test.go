@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -87,6 +88,51 @@ func TestTooLong(t *testing.T) {
 			t.Errorf("after %v: %v", took, err)
 		}
 	})
+}
+
+// TestAwait: the state of a change is asked for when the answer before says, and each second
+// if it does not.
+func TestAwait(t *testing.T) {
+	const id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/myregistry"
+	for _, tc := range []struct {
+		name   string
+		answer []string // the Retry-After of each; the last one ends the change
+		want   []time.Duration
+	}{
+		{"said", []string{"7", "3", "60", ""}, []time.Duration{7 * time.Second, 3 * time.Second, time.Minute}},
+		{"a date", []string{"Mon, 02 Jan 2006 15:04:14 GMT", "1", ""}, []time.Duration{9 * time.Second, time.Second}},
+		{"not said", []string{"", "", "0", ""}, []time.Duration{time.Second, time.Second}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var slept []time.Duration
+			asked := 0
+			r, err := registryOf(t, "myregistry.azurecr.io", &manage.Options{Subscription: "s",
+				Sleep: func(ctx context.Context, d time.Duration) error { slept = append(slept, d); return ctx.Err() },
+				Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+					switch {
+					case strings.HasSuffix(req.URL.Path, "/registries"):
+						return answer(req, `{"value":[{"id":"`+id+
+							`","properties":{"loginServer":"myregistry.azurecr.io"}}]}`), nil
+					case req.Method == http.MethodGet && !strings.Contains(req.URL.Path, "operation"):
+						return answer(req, `{"name":"ci","properties":{}}`), nil
+					}
+					resp := answer(req, "")
+					if asked < len(tc.answer)-1 {
+						resp.StatusCode = http.StatusAccepted
+					}
+					resp.Header.Set("Location", "https://management.azure.com"+id+"/operation?api-version=1")
+					resp.Header.Set("Retry-After", tc.answer[asked])
+					resp.Header.Set("Date", "Mon, 02 Jan 2006 15:04:05 GMT")
+					asked++
+					return resp, nil
+				})})
+			must(t, err)
+			must(t, r.DeleteToken(t.Context(), "ci"))
+			if !slices.Equal(slept, tc.want) || asked != len(tc.answer) {
+				t.Errorf("%d requests, waited %v, want %v", asked, slept, tc.want)
+			}
+		})
+	}
 }
 
 // TestManySubscriptions: a thousand subscriptions are searched, and not one more.

@@ -17,6 +17,7 @@ import (
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/simtime"
 	"github.com/acrkit/acrkit/manage"
 )
 
@@ -44,6 +45,9 @@ func client(t *testing.T, reg *acrtest.Registry, cred azcore.TokenCredential, op
 	}
 	if opts.Settle == 0 {
 		opts.Settle = -1
+	}
+	if opts.Sleep == nil { // the emulator's clock is moved
+		opts.Sleep = func(ctx context.Context, d time.Duration) error { reg.Advance(d); return ctx.Err() }
 	}
 	c, err := manage.New(cred, &opts)
 	if err != nil {
@@ -235,32 +239,29 @@ func TestConflict(t *testing.T) {
 func TestEditors(t *testing.T) {
 	t.Parallel()
 	const editors = 16
-	reg := acrtest.NewRegistry(t, nil)
+	reg := acrtest.NewRegistry(t, &acrtest.Options{Now: simtime.Ticks()})
 	reg.ScopeMap("shared", pull)
 	cred := reg.ServicePrincipal(manager).AzureCredential()
 	ctx := t.Context()
 	added := make([]string, editors)
-	var wg sync.WaitGroup
-	for i := range editors {
-		wg.Go(func() {
-			r := open(t, reg, cred, manage.Options{Settle: 300 * time.Millisecond})
-			line := fmt.Sprintf("repositories/samples/app%d/content/read", i)
-			for range 2 {
-				m, err := r.ScopeMap(ctx, "shared")
-				if err == nil {
-					err = r.UpdateScopeMap(ctx, m, append(slices.Clone(m.Actions), line))
-				}
-				if err == nil {
-					added[i] = line
-					return
-				}
-				if !errors.Is(err, acrkit.CodeConflict) && !errors.Is(err, acrkit.CodeIncomplete) {
-					t.Errorf("editor %d: %v", i, err)
-				}
+	group := simtime.New(reg.Clock(), 0, nil)
+	must(t, group.Run(editors, func(i int) {
+		r := open(t, reg, cred, manage.Options{Settle: 2 * time.Second, Now: group.Now, Sleep: group.Sleep})
+		line := fmt.Sprintf("repositories/samples/app%d/content/read", i)
+		for range 2 {
+			m, err := r.ScopeMap(ctx, "shared")
+			if err == nil {
+				err = r.UpdateScopeMap(ctx, m, append(slices.Clone(m.Actions), line))
 			}
-		})
-	}
-	wg.Wait()
+			if err == nil {
+				added[i] = line
+				return
+			}
+			if !errors.Is(err, acrkit.CodeConflict) {
+				t.Errorf("editor %d: %v", i, err)
+			}
+		}
+	}))
 	m, err := open(t, reg, cred, manage.Options{}).ScopeMap(ctx, "shared")
 	must(t, err)
 	done := 0

@@ -72,7 +72,7 @@ func (r *Registry) CreateScopeMap(ctx context.Context, m ScopeMap) error {
 			if err != nil {
 				return r.failed(ctx, op, err)
 			}
-			if _, err := poller.PollUntilDone(ctx, polling); err != nil {
+			if _, err := await(ctx, r, poller); err != nil {
 				return r.failed(ctx, op, err)
 			}
 			return r.settled(ctx, op, m.Name, m.Actions, r.client.opts.Settle)
@@ -104,7 +104,7 @@ func (r *Registry) UpdateScopeMap(ctx context.Context, from ScopeMap, actions []
 			return r.failed(ctx, op, err)
 		}
 		took := r.client.opts.Now().Sub(read)
-		if _, err := poller.PollUntilDone(ctx, polling); err != nil {
+		if _, err := await(ctx, r, poller); err != nil {
 			return r.failed(ctx, op, err)
 		}
 		// Where this change took long, another one may take as long.
@@ -140,7 +140,7 @@ func (r *Registry) DeleteScopeMap(ctx context.Context, name string) error {
 			if err != nil {
 				return r.failed(ctx, op, err)
 			}
-			_, err = poller.PollUntilDone(ctx, polling)
+			_, err = await(ctx, r, poller)
 			return r.failed(ctx, op, err)
 		})
 }
@@ -148,9 +148,11 @@ func (r *Registry) DeleteScopeMap(ctx context.Context, name string) error {
 // settled reads a scope map again after a change, and once more when settle has passed. Another
 // change from the same state has arrived by then.
 func (r *Registry) settled(ctx context.Context, op, name string, want []string, settle time.Duration) error {
-	for _, after := range []time.Duration{0, settle} {
-		if err := wait(ctx, after); err != nil {
-			return err
+	for again := range 2 {
+		if again > 0 {
+			if err := r.client.opts.Sleep(ctx, settle); err != nil {
+				return err
+			}
 		}
 		now, err := r.ScopeMap(ctx, name)
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/containerregistry/armcontainerregistry"
 
 	"github.com/acrkit/acrkit"
@@ -124,7 +123,7 @@ func (r *Registry) CreateToken(ctx context.Context, name, scopeMap string) error
 		if err != nil {
 			return r.failed(ctx, op, err)
 		}
-		_, err = poller.PollUntilDone(ctx, polling)
+		_, err = await(ctx, r, poller)
 		return r.failed(ctx, op, err)
 	})
 }
@@ -171,7 +170,7 @@ func (r *Registry) patchToken(ctx context.Context, op, name string,
 	if err != nil {
 		return r.failed(ctx, op, err)
 	}
-	_, err = poller.PollUntilDone(ctx, polling)
+	_, err = await(ctx, r, poller)
 	return r.failed(ctx, op, err)
 }
 
@@ -189,7 +188,7 @@ func (r *Registry) DeleteToken(ctx context.Context, name string) error {
 			if err != nil {
 				return r.failed(ctx, op, err)
 			}
-			_, err = poller.PollUntilDone(ctx, polling)
+			_, err = await(ctx, r, poller)
 			return r.failed(ctx, op, err)
 		})
 }
@@ -221,7 +220,7 @@ func (r *Registry) GeneratePassword(ctx context.Context, token string, slot Slot
 		if err != nil {
 			return r.failed(ctx, op, err)
 		}
-		made, err := poller.PollUntilDone(ctx, polling)
+		made, err := await(ctx, r, poller)
 		if err != nil {
 			return r.failed(ctx, op, err)
 		}
@@ -279,8 +278,6 @@ func (r *Registry) scopeMapID(name string) *string {
 	id := r.ID() + "/scopeMaps/" + name
 	return &id
 }
-
-var polling = &runtime.PollUntilDoneOptions{Frequency: pollTime}
 
 func isNotFound(err error) bool { return errors.Is(err, acrkit.CodeNotFound) }
 

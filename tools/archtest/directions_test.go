@@ -87,6 +87,7 @@ var rules = []rule{
 	{pkg: "internal/condition", ours: []string{""}, stdOnly: true,
 		noStd: []string{"net/http", "os", "encoding/json"}},
 	{pkg: "internal/stall", stdOnly: true},
+	{pkg: "internal/simtime", stdOnly: true}, // for tests
 	{pkg: "internal/wire", ours: []string{"", "internal/cause", "internal/limit", "internal/operation",
 		"internal/redact",
 		"internal/sentence", "internal/stall", "internal/visible", "internal/wording"}, stdOnly: true},

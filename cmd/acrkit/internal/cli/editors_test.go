@@ -4,47 +4,53 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/emulator/fault"
+	"github.com/acrkit/acrkit/internal/simtime"
 )
 
-// TestEditors: of 16 people who each add a right to one scope map at once, none loses one
-// silently: who is told that it is there has it at the end. Each change takes a second on
-// its way, so that all of them are made from the same state.
+// TestEditors: of people who each add a right to one scope map at once, none loses one
+// silently: who is told that it is there has it at the end. Each change takes a second or two
+// on its way, so that all of them are made from the same state.
 func TestEditors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
 		editors int
+		apart   time.Duration
 		late    time.Duration
 		settle  time.Duration
 		silent  bool // a change may be told as made
 	}{
-		{"within the time that is watched", 16, time.Second, 3 * time.Second, true},
-		{"slower than that", 4, 2 * time.Second, 500 * time.Millisecond, false},
+		{"within the time that is watched", 16, 0, time.Second, 3 * time.Second, true},
+		// The first one looks after three seconds that the change is there, and again at the end.
+		{"after the first look", 2, 1500 * time.Millisecond, 2 * time.Second, 3 * time.Second, true},
+		{"slower than that", 4, 0, 2 * time.Second, 500 * time.Millisecond, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			reg := acrtest.NewRegistry(t, nil)
+			reg := acrtest.NewRegistry(t, &acrtest.Options{Now: simtime.Ticks()})
 			reg.Token("shared", pullApp)
 			who := reg.ServicePrincipal("Contributor")
 			reg.Fault(fault.Fault{Kind: fault.LateWrite, Delay: tc.late, Rate: 1})
 			all := make([]ran, tc.editors)
 			lines := make([]string, tc.editors)
-			var wg sync.WaitGroup
-			for i := range all {
+			group := simtime.New(reg.Clock(), tc.late, func() int64 { return reg.Emulator().Faults()[0].Hits })
+			err := group.Run(tc.editors, func(i int) {
 				lines[i] = fmt.Sprintf("repositories/team%d/app/content/read", i)
-				wg.Go(func() {
-					o := newOperator(t, reg, who)
-					o.settle = tc.settle
-					all[i] = o.run(t, "scope-map", "edit", "shared", "--add", lines[i], "--yes")
-				})
+				if err := group.Sleep(t.Context(), time.Duration(i)*tc.apart); err != nil {
+					t.Error(err)
+				}
+				o := newOperator(t, reg, who)
+				o.settle, o.sleep = tc.settle, group.Sleep
+				all[i] = o.run(t, "scope-map", "edit", "shared", "--add", lines[i], "--yes")
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			wg.Wait()
 			r := newOperator(t, reg, who).must(t, "scope-map", "view", "shared", "--json", "actions", "--jq",
 				".actions[]")
 			now := strings.Fields(r.out)

@@ -47,13 +47,15 @@ func (r ran) audit(t *testing.T) (changes []manage.Change) {
 type operator struct {
 	reg    *acrtest.Registry
 	who    acrtest.ServicePrincipal
-	settle time.Duration // 0 = not at all
+	settle time.Duration // as manage.Options has it, but 0 = not at all
+	sleep  func(context.Context, time.Duration) error
 	env    map[string]string
 }
 
 func newOperator(t *testing.T, reg *acrtest.Registry, who acrtest.ServicePrincipal) *operator {
 	t.Helper()
-	return &operator{reg: reg, who: who, env: map[string]string{
+	sleep := func(ctx context.Context, d time.Duration) error { reg.Advance(d); return ctx.Err() }
+	return &operator{reg: reg, who: who, sleep: sleep, env: map[string]string{
 		"ACR_NAME": reg.Host(), "SSL_CERT_FILE": reg.CAFile(), "AZURE_AUTHORITY_HOST": reg.AuthorityHost(),
 		"AZURE_TENANT_ID": who.TenantID, "AZURE_CLIENT_ID": who.ClientID, "AZURE_CLIENT_SECRET": who.ClientSecret,
 		"ACRKIT_KEYRING": "off", "ACRKIT_CONFIG_DIR": t.TempDir()}}
@@ -71,7 +73,7 @@ func (o *operator) runWithin(ctx context.Context, t *testing.T, args ...string) 
 	if settle == 0 {
 		settle = -1
 	}
-	code := cli.Run(ctx, &cmdutil.Factory{IO: s, Now: time.Now, Settle: settle,
+	code := cli.Run(ctx, &cmdutil.Factory{IO: s, Now: o.reg.Clock().Now, Sleep: o.sleep, Settle: settle,
 		Global: cmdutil.Global{NoCache: true},
 		LookupEnv: func(name string) (string, bool) {
 			v, ok := o.env[name]

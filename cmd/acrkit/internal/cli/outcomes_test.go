@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/emulator/fault"
+	"github.com/acrkit/acrkit/internal/simtime"
 )
 
 // failing are the commands that read and change tokens and scope maps, for something that
@@ -177,22 +177,28 @@ func TestCreateRefuses(t *testing.T) {
 // other was faster; afterwards all is as after one.
 func TestTwiceAtOnce(t *testing.T) {
 	t.Parallel()
-	reg := acrtest.NewRegistry(t, nil)
+	reg := acrtest.NewRegistry(t, &acrtest.Options{Now: simtime.Ticks()})
 	reg.Push("samples/app", "v1")
 	who := reg.ServicePrincipal("Contributor")
-	twice := func(line string, codes ...int) (all [2]ran) {
+	const late = time.Second // all changes are made from the same state
+	reg.Fault(fault.Fault{Kind: fault.LateWrite, Delay: late, Rate: 1})
+	group := simtime.New(reg.Clock(), late, func() int64 { return reg.Emulator().Faults()[0].Hits })
+	run := func(n int, line string) []ran {
 		t.Helper()
-		var wg sync.WaitGroup
-		for i := range all {
-			wg.Go(func() {
-				o := newOperator(t, reg, who)
-				if strings.HasPrefix(line, "token create") {
-					o.settle = 5 * time.Second // longer than one of them stalls between its look and its write
-				}
-				all[i] = o.run(t, strings.Fields(line)...)
-			})
+		all := make([]ran, n)
+		err := group.Run(n, func(i int) {
+			o := newOperator(t, reg, who)
+			o.settle, o.sleep = 2*time.Second, group.Sleep
+			all[i] = o.run(t, strings.Fields(line)...)
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		wg.Wait()
+		return all
+	}
+	twice := func(line string, codes ...int) []ran {
+		t.Helper()
+		all := run(2, line)
 		for _, r := range all {
 			if !slices.Contains(codes, r.code) {
 				t.Errorf("%s: exit code %d\n%s", line, r.code, r.err)
@@ -226,10 +232,10 @@ func TestTwiceAtOnce(t *testing.T) {
 		twice("scope-map edit ci-both --add samples/app:content/write --yes", 0)
 		twice("token revoke ci-both --yes", 0, 1)
 		twice("token delete ci-both --with-scope-map --yes", 0, 1, 5)
-		if r := newOperator(t, reg, who).run(t, "token", "view", "ci-both"); r.code != 5 {
+		if r := run(1, "token view ci-both")[0]; r.code != 5 {
 			t.Fatalf("it is there still: %s", r.out)
 		}
-		if r := newOperator(t, reg, who).run(t, "scope-map", "delete", "ci-both", "--yes"); r.code != 5 && r.code != 0 {
+		if r := run(1, "scope-map delete ci-both --yes")[0]; r.code != 5 && r.code != 0 {
 			t.Fatalf("the scope map: %s", r.err)
 		}
 	}

@@ -60,7 +60,8 @@ func (f *Factory) Manage(ctx context.Context, reg acrkit.Registry, a *Azure) (*m
 		return nil, err
 	}
 	client, err := manage.New(id.Credential, &manage.Options{Subscription: a.Subscription,
-		ResourceGroup: a.ResourceGroup, Transport: rt, Now: f.Now, Audit: audit, Settle: f.Settle})
+		ResourceGroup: a.ResourceGroup, Transport: rt, Now: f.Now, Sleep: f.Sleep, Audit: audit,
+		Settle: f.Settle})
 	if err != nil {
 		return nil, err
 	}

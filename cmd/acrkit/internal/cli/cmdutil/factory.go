@@ -16,7 +16,7 @@ type Factory struct {
 	IO        *iostreams.IOStreams
 	LookupEnv func(string) (string, bool) // as os.LookupEnv
 	Now       func() time.Time            // as time.Now
-	// Sleep waits in a command that may wait for minutes; nil = the machine's clock.
+	// Sleep waits in a command that changes tokens or scope maps; nil = by the machine's clock.
 	Sleep  func(context.Context, time.Duration) error
 	Global Global
 	Settle time.Duration // of [manage.Options], for tests; 0 = its default

@@ -27,11 +27,13 @@ const maxPause = 2 * time.Second
 type editOptions struct {
 	rights.Change
 	Add, Remove []string // lines
+
+	pause func(context.Context, time.Duration) error
 }
 
 // newCmdEdit returns "scope-map edit". A runF other than nil runs instead of it.
 func newCmdEdit(f *cmdutil.Factory, runF func(context.Context, *editOptions) error) *cobra.Command {
-	opts := &editOptions{}
+	opts := &editOptions{pause: f.Pause}
 	var add, remove []string
 	cmd := &cobra.Command{
 		Use:   "edit [<registry>/]<scope-map> {--add <right> | --remove <right>}...",
@@ -105,7 +107,7 @@ func editRun(ctx context.Context, opts *editOptions) error {
 		cmdutil.Say(opts.IO.ErrOut, "Another user changed the %s at the same time; the edit is made again.",
 			rights.ScopeMap(opts.Name))
 		wait := rand.N(time.Duration(try) * maxPause) //nolint:gosec // no secret depends on it
-		if err := cmdutil.Pause(ctx, wait); err != nil {
+		if err := opts.pause(ctx, wait); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,8 @@ type createOptions struct {
 	Expires  time.Time // of the password; zero = never
 	Sinks    []sink.Sink
 
-	now func() time.Time
+	now   func() time.Time
+	pause func(context.Context, time.Duration) error
 }
 
 // tokenName is what the name of a new token can be (Azure Resource Manager's definition of
@@ -36,7 +37,7 @@ var tokenName = regexp.MustCompile(`^[a-zA-Z0-9-]{5,50}$`)
 
 // newCmdCreate returns "token create". A runF other than nil runs instead of it.
 func newCmdCreate(f *cmdutil.Factory, runF func(context.Context, *createOptions) error) *cobra.Command {
-	opts := &createOptions{now: f.Now}
+	opts := &createOptions{now: f.Now, pause: f.Pause}
 	var allow, to []string
 	var expires string
 	var never bool
@@ -248,7 +249,7 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 	}
 	made = "the token was made, and nothing has a password of it"
 	said("Made the %s.", rights.Token(opts.Name))
-	began := time.Now() // not the factory's clock: this is about requests on their way
+	began := opts.now()
 	if err := opts.holds(ctx, r, time.Time{}); err != nil {
 		return failed(err, fix)
 	}
@@ -256,7 +257,7 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 	if err != nil {
 		return failed(err, fix)
 	}
-	took := time.Since(began)
+	took := opts.now().Sub(began)
 	v := sink.Value{Registry: opts.Registry, Token: opts.Name, Password: p.Value, Created: p.Created}
 	for i, s := range opts.Sinks {
 		if err := deliver(ctx, s, v); err != nil {
@@ -280,7 +281,7 @@ func (opts *createOptions) create(ctx context.Context, r *manage.Registry) error
 // before its password was replaced.
 func (opts *createOptions) settled(ctx context.Context, r *manage.Registry, created time.Time,
 	took time.Duration) error {
-	if err := cmdutil.Pause(ctx, r.Settle()); err != nil {
+	if err := opts.pause(ctx, r.Settle()); err != nil {
 		return err
 	}
 	if err := opts.holds(ctx, r, created); err != nil {

@@ -41,11 +41,12 @@ type revokeOptions struct {
 	authOptions func(acrkit.Registry) (*auth.Options, error)
 	lookupEnv   func(string) (string, bool)
 	now         func() time.Time
+	pause       func(context.Context, time.Duration) error
 }
 
 // newCmdRevoke returns "token revoke". A runF other than nil runs instead of it.
 func newCmdRevoke(f *cmdutil.Factory, runF func(context.Context, *revokeOptions) error) *cobra.Command {
-	opts := &revokeOptions{authOptions: f.AuthOptions, lookupEnv: f.LookupEnv, now: f.Now}
+	opts := &revokeOptions{authOptions: f.AuthOptions, lookupEnv: f.LookupEnv, now: f.Now, pause: f.Pause}
 	var slot, file string
 	var to []string
 	cmd := &cobra.Command{
@@ -292,7 +293,7 @@ func (opts *revokeOptions) refused(ctx context.Context, login rotate.Login, stay
 		if opts.now().Sub(start) >= opts.Wait || ctx.Err() != nil {
 			break
 		}
-		if err := cmdutil.Pause(ctx, revokePause); err != nil {
+		if err := opts.pause(ctx, revokePause); err != nil {
 			return err
 		}
 	}
@@ -334,7 +335,7 @@ func (opts *revokeOptions) listed(ctx context.Context, r *manage.Registry, gone 
 			return &acrkit.Error{Code: acrkit.CodeIncomplete, Op: "see that the password is removed",
 				Registry: opts.Registry, Reason: "Azure still lists it after " + opts.since(start)}
 		}
-		if err := cmdutil.Pause(ctx, revokePause); err != nil {
+		if err := opts.pause(ctx, revokePause); err != nil {
 			return err
 		}
 	}
