@@ -18,6 +18,7 @@ const (
 	ShowHelp               FixKey = "show_help"
 	ListFile               FixKey = "list_file"
 	FindProgram            FixKey = "find_program"
+	RunWithoutOutput       FixKey = "run_without_output"
 	ExplainCode            FixKey = "explain_code"
 	ShowHelpOf             FixKey = "show_help_of"
 	SaveScopeMap           FixKey = "save_scope_map"
@@ -73,6 +74,7 @@ var fixesHere = map[FixKey]string{
 	ShowHelp:              "acrkit --help",
 	ListFile:              "ls -l {file}",
 	FindProgram:           "command -v {program}",
+	RunWithoutOutput:      "{command} > /dev/null",
 	ExplainCode:           "acrkit explain {code}",
 	ShowHelpOf:            "{command} --help",
 	SaveScopeMap:          "az acr scope-map show --registry {name} --name NAME > scope-map.json",

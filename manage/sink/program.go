@@ -40,7 +40,7 @@ type program struct {
 
 // run runs the program to its end and returns its standard output, also with an error.
 func (p program) run(ctx context.Context, input string) (string, error) {
-	failed := func(code acrkit.Code, reason string) error {
+	failed := func(code acrkit.Code, reason string) *acrkit.Error {
 		e := &acrkit.Error{Code: code, Op: p.op, Reason: reason}
 		if shell.IsPlain(p.words[0]) {
 			e.Hint = sentence.Fix(sentence.FindProgram, map[string]string{"program": p.words[0]})
@@ -81,10 +81,24 @@ func (p program) run(ctx context.Context, input string) (string, error) {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		reason = "it failed with " + exit.ProcessState.String()
 	}
-	if said := p.said(errOut.String()); said != "" {
+	said := p.said(errOut.String())
+	if said != "" {
 		reason += " and says: " + said
 	}
-	return out.String(), failed("", reason)
+	e := failed("", reason)
+	if said == "" && input == "" { // it can be run by hand, and says why
+		e.Hint = sentence.Fix(sentence.RunWithoutOutput, map[string]string{"command": p.command()})
+	}
+	return out.String(), e
+}
+
+// command is the program with its arguments, as a shell takes it.
+func (p program) command() string {
+	var words []string
+	for _, w := range p.words {
+		words = append(words, shell.Quote(w))
+	}
+	return strings.Join(words, " ")
 }
 
 // said returns the beginning of a program's messages as one line, without the secrets;
