@@ -114,6 +114,11 @@ func (r *Rotation) look(ctx context.Context, st *state, s sink.Sink) (holding, e
 	}
 	h.held = held
 	if held.Password.IsZero() {
+		//rule:rotate-silent
+		if held.Silent && len(st.live) > 1 {
+			h.readable = false
+			h = st.unreadable(h)
+		}
 		return h, nil
 	}
 	p, known := st.slotOf(held)

@@ -71,6 +71,10 @@ func TestRefused(t *testing.T) {
 			w.put(manage.Slot2, 48*time.Hour, 0)
 			w.places["file"].written = w.slots[manage.Slot1].Created
 		}, "may hold password1 or password2", acrkit.CodeIncomplete},
+		"nothing read, and maybe hidden": {func(w *world, _ *Rotation) {
+			w.places["file"].written = w.slots[manage.Slot1].Created
+			w.places["other"] = &place{value: w.put(manage.Slot2, 24*time.Hour, 0), readable: true, silent: true}
+		}, "other may hold password1 or password2", acrkit.CodeIncomplete},
 		"two unused ones": {func(w *world, r *Rotation) {
 			w.put(manage.Slot2, 24*time.Hour, 0)
 			w.places["file"], w.places["other"] = file(""), file("")

@@ -37,6 +37,7 @@ type place struct {
 	marked    bool // it keeps the time of what is delivered, as a file does
 	checkable bool // it verifies, without being readable
 	broken    bool // Deliver fails and changes nothing
+	silent    bool // it is read as if there were nothing
 }
 
 // world is a token of a registry, with sinks, and what it sees breaks rules at once.
@@ -258,6 +259,10 @@ func (v view) Holds(ctx context.Context, _ sink.Value) (h sink.Held, err error) 
 		at := v.w.places[v.name]
 		if !at.readable {
 			return sink.ErrUnreadable
+		}
+		if at.silent {
+			h.Silent = true
+			return nil
 		}
 		value := at.value
 		v.seen[v.name] = &value

@@ -52,7 +52,7 @@ func (c *command) Holds(ctx context.Context, v Value) (Held, error) {
 	if err != nil {
 		return Held{}, foreign(c, "read: prints something else than a password of this token", "")
 	}
-	c.held = held.Password
+	c.held, held.Silent = held.Password, held.Password.IsZero()
 	return held, nil
 }
 

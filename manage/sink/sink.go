@@ -30,6 +30,10 @@ type Held struct {
 	// equals [Value.Created] of a password, the file has not changed since that password was
 	// delivered.
 	Written time.Time
+
+	// Silent says that a program was to print the password, and printed nothing: there is
+	// none, or its failure was hidden, as a pipe in a shell does.
+	Silent bool
 }
 
 // Sink is one place to which a password is delivered. A Sink is for one rotation at a

@@ -39,6 +39,7 @@ func rotationRules() []rule {
 				{"rotate-slot-of", replace("len(found) != 1", "len(found) == 0"), "", "TestRefused"},
 				{"rotate-live", replace("st.now.Before(p.Expires.Add(skew))", "true"), "", "TestCrash"},
 				{"rotate-infer", replace("st.youngest() < activation", "false"), "", "TestYoungReplaced"},
+				{"rotate-silent", never(), "", "TestRefused"},
 				{"rotate-look-again", never(), "", "TestTwoMachines"},
 				{"rotate-grace", never(), "", "TestRefused"},
 				{"rotate-expires", never(), "", "TestRefused"},
