@@ -54,7 +54,7 @@ func newCmdCreate(f *cmdutil.Factory, runF func(context.Context, *createOptions)
 			"    --expires 90d --to file:/etc/ci/acr-password\n\n" +
 			"# Into Kubernetes, as a login for pulling\n$ acrkit token create k8s-pull --scope-map " +
 			"_repositories_pull " +
-			"--expires 90d \\\n    --to 'exec:./apply-secret.sh format:dockerconfigjson'\n\n" +
+			"--expires 90d \\\n    --to 'exec:./kubernetes-put.sh format:dockerconfigjson'\n\n" +
 			"# Into another program\n$ acrkit token create ci-push --allow samples/app:content/write,content/read " +
 			"\\\n    --expires 30d --to - | gh secret set ACR_PASSWORD",
 		Args: cmdutil.ExactArgs(1, tokenArg+": [<registry>/]<token>"),

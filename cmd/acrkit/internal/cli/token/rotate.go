@@ -82,11 +82,10 @@ func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions)
 			"others.",
 		Example: "# Now, with the new password in a file that a program watches\n$ acrkit token rotate " +
 			"myregistry/ci-pull --to 'file:/run/secrets/acr cache:10m' --expires 90d --every 30d\n\n" +
-			"# Into Kubernetes, and later the end of the old password\n$ acrkit token rotate ci-pull --grace 24h " +
-			"--to " +
-			"'exec:./put-secret.sh read:./get-secret.sh cache:10m'\n$ acrkit token rotate ci-pull --finish " +
-			"--grace 24h " +
-			"--to 'exec:./put-secret.sh read:./get-secret.sh cache:10m'",
+			"# Into Kubernetes, and later the end of the old password\n" +
+			"$ to='exec:./kubernetes-put.sh read:./kubernetes-get.sh format:dockerconfigjson cache:5m'\n" +
+			"$ acrkit token rotate ci-pull --grace 24h --to \"$to\"\n" +
+			"$ acrkit token rotate ci-pull --grace 24h --to \"$to\" --finish",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := opts.parseAll(f, args, changed(cmd, "to", "expires", "every", "grace", "finish", "slot", "json"))
 			if err != nil {
