@@ -17,8 +17,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// stepTime bounds a step of a workflow.
-const stepTime = 2 * time.Minute
+// stepTime bounds a step of a workflow, and a build of the command on a busy machine.
+const stepTime = 5 * time.Minute
 
 // What the tests read of a workflow and of a composite action.
 type (
