@@ -58,7 +58,7 @@ func (c *call) answer(resp *http.Response, guard *operation.Guard, timer *idleTi
 	if resp.ContentLength >= 0 && hasLength(resp.StatusCode) {
 		header.Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
 	}
-	if wasUsed(resp.StatusCode) && !guard.Used.IsEmpty() {
+	if operation.WasUsed(resp.StatusCode) && !guard.Used.IsEmpty() {
 		c.h.record(guard.Used)
 	}
 	timer.writing.Store(true)
@@ -79,16 +79,6 @@ func (c *call) answer(resp *http.Response, guard *operation.Guard, timer *idleTi
 // hasLength reports whether an answer with a status may say how long it is.
 func hasLength(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified && (status < 300 || status >= 400)
-}
-
-// wasUsed reports whether an answer proves that the rights were granted and needed. The
-// registry checks rights first: what is not found, locked or malformed was allowed.
-func wasUsed(status int) bool {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return false
-	}
-	return status < 500
 }
 
 // copy sends a body to the client piece by piece.

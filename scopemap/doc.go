@@ -18,7 +18,8 @@
 // [Parse] reads a [Map], [System] has the five that every registry has, [Map.Decide] is
 // the check that the emulator and the proxy make, and [Pattern.Match] the wildcard rule.
 // [Lint] says what is wrong with lines, [Minimal] writes the fewest with the same rights, and
-// [Diff] says which rights one map has and another has not.
+// [Diff] says which rights one map has and another has not. [Suggest] makes the smallest map
+// from what was used, and [Review] says what of a granted map was not.
 //
 // The package sends nothing: it neither reads scope maps from Azure nor changes them.
 //

@@ -3,6 +3,7 @@ package scopemap_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/scopemap"
@@ -156,4 +157,53 @@ func ExampleLint() {
 	// 3 error invalid-action
 	//   instead: repositories/samples/app/content/read
 	//   instead: repositories/samples/app/content/write
+}
+
+// The smallest map for what requests required.
+func ExampleSuggest() {
+	required, err := acrkit.ParseScope("repository:samples/app:pull,push repository:base/go:pull")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rules, _ := scopemap.RulesFor(required) // in order, as Suggest takes them
+	uses := func(yield func(scopemap.Use) bool) {
+		for _, r := range rules {
+			if !yield(scopemap.Use{Rule: r, Count: 1}) {
+				return
+			}
+		}
+	}
+	for u := range scopemap.Suggest(uses, false) {
+		fmt.Println(u.Rule)
+	}
+	// Output:
+	// repositories/base/go/content/read
+	// repositories/samples/app/content/read
+	// repositories/samples/app/content/write
+}
+
+// What of a granted map was never used, and what is not known.
+func ExampleReview() {
+	granted, err := scopemap.Parse([]string{"repositories/samples/*/content/read",
+		"repositories/samples/*/content/delete", "repositories/samples/*/metadata/read"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	uses := []scopemap.Use{{Rule: granted.Rules[0], Count: 12}}
+	uses[0].Rule.Pattern = "samples/app"
+	// A log that has a line for each pull, push and delete, and none for reads of metadata.
+	shown := func(r scopemap.Rule) bool { return r.Action != acrkit.MetadataRead }
+	rows, left := scopemap.Review(granted, slices.Values(uses), shown, false)
+	for _, r := range rows {
+		fmt.Println(r.State, r.Rule)
+	}
+	fmt.Println(scopemap.Diff(granted, left))
+	// Output:
+	// used repositories/samples/*/content/read
+	// unused repositories/samples/*/content/delete
+	// unknown repositories/samples/*/metadata/read
+	// - content/read on samples/* except samples/app
+	// - content/delete on samples/*
 }

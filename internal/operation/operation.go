@@ -96,6 +96,16 @@ func onRepository(op Operation, name, from string) Required {
 	return r
 }
 
+// WasUsed reports whether the status of an answer proves that the rights were granted and
+// needed. The registry checks rights first: what is not found, locked or malformed was allowed.
+func WasUsed(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	}
+	return status >= 100 && status < 500
+}
+
 // resource is what a path names.
 type resource uint8
 

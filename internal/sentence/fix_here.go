@@ -22,6 +22,8 @@ const (
 	ExplainCode            FixKey = "explain_code"
 	ShowHelpOf             FixKey = "show_help_of"
 	SaveScopeMap           FixKey = "save_scope_map"
+	SaveUses               FixKey = "save_uses"
+	ReviewUse              FixKey = "review_use"
 	ShowPlan               FixKey = "show_plan"
 	BuildTemplate          FixKey = "build_template"
 	ShowVersion            FixKey = "show_version"
@@ -78,6 +80,8 @@ var fixesHere = map[FixKey]string{
 	ExplainCode:           "acrkit explain {code}",
 	ShowHelpOf:            "{command} --help",
 	SaveScopeMap:          "az acr scope-map show --registry {name} --name NAME > scope-map.json",
+	SaveUses:              "az monitor log-analytics query --workspace WORKSPACE --analytics-query QUERY > log.json",
+	ReviewUse:             "acrkit scope-map suggest SOURCE --wildcards",
 	ShowPlan:              "terraform show -json PLAN > plan.json",
 	BuildTemplate:         "az bicep build --file FILE --outfile template.json",
 	ShowVersion:           "acrkit version    # it may be of a newer one",

@@ -39,6 +39,8 @@ var commandsElsewhere = map[string]string{
 	"cmd/acrkit/internal/cli/login/verify.go Options.refused":            "the command's own name",
 	"cmd/acrkit/internal/cli/login/login.go Options.report":              "what comes after a login",
 	"cmd/acrkit/internal/cli/mapfile/write.go azCommand":                 "a form in which a map is written",
+	"cmd/acrkit/internal/cli/mapfile/write.go AzUpdate":                  "likewise, a change",
+	"cmd/acrkit/internal/cli/scopemap/role.go assignment.az":             "likewise, an assignment",
 	"cmd/acrkit/internal/cli/proxy/authority.go Options.authority":       "the beginning of a log line",
 	"cmd/acrkit/internal/cli/proxy/proxy.go Options.complete":            "a combination of flags that is refused",
 	"cmd/acrkit/internal/cli/proxy/run.go run":                           "a name",

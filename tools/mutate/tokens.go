@@ -2,7 +2,10 @@ package main
 
 // tokenRules are those of the commands that change tokens and scope maps.
 func tokenRules() []rule {
-	const cli = "./cmd/acrkit/internal/cli"
+	const (
+		cli      = "./cmd/acrkit/internal/cli"
+		scopeMap = cli + "/scopemap"
+	)
 	return []rule{
 		{
 			"manage",
@@ -38,6 +41,48 @@ func tokenRules() []rule {
 				{"token-stdout-terminal", never(), "", "TestStdout"},
 				{"token-revoke-accepted", never(), cli, "TestTokenRevoke"},
 				{"scope-map-edit-rewrite", replace("!again", "true"), cli, "TestEditors"},
+			},
+		},
+		{
+			"suggest",
+			"A right is suggested for its use alone, and none is taken away that might have been used: what was " +
+				"refused is no use, and what no source shows is unknown.",
+			[]change{
+				{"suggest-unknown", always(), scopeMap, "TestReview"},
+				{"suggest-used", replace("Used", "Unused"), scopeMap, "TestReview"},
+				{"suggest-unknown-wildcard", drop("shown"), scopeMap, "TestReview"},
+				{"suggest-keys-twice", never(), "", "TestRead"},
+				{"suggest-used-status", replace("operation.WasUsed(status)", "true"), "", "TestRead"},
+				{"suggest-used-decision", never(), "", "TestRead"},
+				{"suggest-registry", never(), "", "TestCheck"},
+				{"suggest-registries", never(), "", "TestCheck"},
+				{"suggest-identity", never(), "", "TestCheck"},
+				{"suggest-identities", never(), "", "TestCheck"},
+				{"suggest-unclear", never(), "", "TestShows"},
+				{"suggest-shown", drop("Lines"), "", "TestShows"},
+				{"suggest-document-cut", never(), "", "TestRead_broken"},
+				{"suggest-recorded-wildcard", never(), "", "TestRead_broken"},
+				{"suggest-incomplete", never(), cli, "TestSuggestLimits"},
+				{"suggest-role-principal", never(), cli, "TestSuggestRole"},
+			},
+		},
+		{
+			"suggest-limits",
+			"The readers of logs keep no more of a log than their named limits.",
+			[]change{
+				{"suggest-limits-depth", value("$ + 1"), "", "TestRead"},
+				{"suggest-limits-depth", value("$ - 1"), "", "TestRead"},
+				{"suggest-limits-names", value("$ + 1"), "", "TestLimits"},
+				{"suggest-limits-names", value("$ - 1"), "", "TestLimits"},
+				{"suggest-limits-sources", never(), "", "TestLimits"},
+				{"suggest-limits-line", value("$ + 1"), "", "TestLimits"},
+				{"suggest-limits-line", value("$ - 1"), "", "TestLimits"},
+				{"suggest-limits-value", never(), "", "TestLimits"},
+				{"suggest-limits-row", never(), "", "TestLimits"},
+				{"suggest-limits-time", never(), "", "TestRead"},
+				{"suggest-limits-lines", never(), cli, "TestSuggestLimits"},
+				{"suggest-limits-condition", value("$ + 1"), "", "TestAssignments_limit"},
+				{"suggest-limits-condition", value("$ - 1"), "", "TestAssignments_limit"},
 			},
 		},
 	}

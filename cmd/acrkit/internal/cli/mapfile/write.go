@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit/internal/shell"
@@ -62,13 +63,34 @@ func azCommand(m scopemap.Map, registry string) string {
 	if m.Description != "" {
 		command = append(command, "--description", shell.Quote(m.Description))
 	}
-	var flags []string // of each repository and gateway, in their order
+	return strings.Join(append(command, azFlags("", m.Rules)...), " ") + "\n"
+}
+
+// AzUpdate returns the command that changes the lines of a scope map to others; "" if they are
+// the same.
+func AzUpdate(from, to scopemap.Map, registry string) string {
+	without := func(a, b []scopemap.Rule) []scopemap.Rule {
+		return slices.DeleteFunc(slices.Clone(a), func(r scopemap.Rule) bool { return slices.Contains(b, r) })
+	}
+	flags := append(azFlags("add-", without(to.Rules, from.Rules)),
+		azFlags("remove-", without(from.Rules, to.Rules))...)
+	if len(flags) == 0 {
+		return ""
+	}
+	command := []string{"az acr scope-map update", "--registry", shell.Quote(cmp.Or(registry, "REGISTRY")),
+		"--name", shell.Quote(cmp.Or(from.Name, "NAME"))}
+	return strings.Join(append(command, flags...), " ") + "\n"
+}
+
+// azFlags returns a flag for each repository and gateway, in their order, with its actions.
+func azFlags(prefix string, rules []scopemap.Rule) (all []string) {
+	var flags []string
 	actions := map[string][]string{}
-	for _, r := range m.Rules {
-		flag, action := "--repository "+shell.Quote(string(r.Pattern)), r.Action.String()
+	for _, r := range rules {
+		flag, action := "--"+prefix+"repository "+shell.Quote(string(r.Pattern)), r.Action.String()
 		if r.IsGateway() {
 			parts := strings.SplitN(r.String(), "/", 3)
-			flag, action = "--gateway "+shell.Quote(parts[1]), parts[2]
+			flag, action = "--"+prefix+"gateway "+shell.Quote(parts[1]), parts[2]
 		}
 		if actions[flag] == nil {
 			flags = append(flags, flag)
@@ -76,9 +98,9 @@ func azCommand(m scopemap.Map, registry string) string {
 		actions[flag] = append(actions[flag], action)
 	}
 	for _, flag := range flags {
-		command = append(command, flag, strings.Join(actions[flag], " "))
+		all = append(all, flag, strings.Join(actions[flag], " "))
 	}
-	return strings.Join(command, " ") + "\n"
+	return all
 }
 
 // terraformResource returns a resource as terraform fmt writes it.
@@ -87,18 +109,18 @@ func terraformResource(m scopemap.Map, registry string) string {
 	attribute := func(name, value string) { fmt.Fprintf(&b, "  %-23s = %s\n", name, value) }
 	registryName := "var.container_registry_name"
 	if registry != "" {
-		registryName = hclString(registry)
+		registryName = HCLString(registry)
 	}
 	fmt.Fprintf(&b, "resource %q %q {\n", azurermScopeMap, label(m.Name))
-	attribute("name", hclString(cmp.Or(m.Name, "NAME")))
+	attribute("name", HCLString(cmp.Or(m.Name, "NAME")))
 	if m.Description != "" {
-		attribute("description", hclString(m.Description))
+		attribute("description", HCLString(m.Description))
 	}
 	attribute("container_registry_name", registryName)
 	attribute("resource_group_name", "var.resource_group_name")
 	b.WriteString("\n  actions = [\n")
 	for _, line := range m.Lines() {
-		fmt.Fprintf(&b, "    %s,\n", hclString(line))
+		fmt.Fprintf(&b, "    %s,\n", HCLString(line))
 	}
 	b.WriteString("  ]\n}\n")
 	return b.String()
@@ -118,10 +140,10 @@ func label(name string) string {
 	return text
 }
 
-// hclString writes a text in quotes.
+// HCLString writes a text in quotes.
 //
 // Source: HashiCorp, "HCL Native Syntax Specification", template expressions.
-func hclString(text string) string {
+func HCLString(text string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for i, c := range text {

@@ -67,7 +67,8 @@ registry's API pass. The credential itself never leaves acrkit.
 
 With --scope-map, the proxy passes only the requests that the scope map allows; it
 refuses the others as the registry would, and does not send them. --record writes
-the rights that were used, as lines of a scope map.
+the rights that were used, as a scope map with the evidence in comments; "acrkit
+scope-map suggest" merges such files.
 
 With a command after --, the proxy runs as long as the command does, on a free port,
 and the command finds it in its environment:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"software.sslmate.com/src/go-pkcs12"
@@ -17,6 +18,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/child"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/clitest"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/mapfile"
 	"github.com/acrkit/acrkit/internal/login/store"
 	"github.com/acrkit/acrkit/internal/pki"
 	"github.com/acrkit/acrkit/internal/redact"
@@ -82,12 +84,21 @@ func scope(t *testing.T, text string) acrkit.Scope {
 	return s
 }
 
+func registryOf(t *testing.T) acrkit.Registry {
+	t.Helper()
+	reg, err := acrkit.ParseRegistry("myregistry")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reg
+}
+
 func TestRecord(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "used.txt")
 	if err := os.WriteFile(path, []byte("of an earlier run\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r, err := newRecord(path)
+	r, err := newRecord(path, registryOf(t), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,14 +112,14 @@ func TestRecord(t *testing.T) {
 	if err := r.write(&bytes.Buffer{}); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := []string{"repositories/*/metadata/read", "repositories/lib/base/content/read",
 		"repositories/team/app/content/read", "repositories/team/app/content/write",
 		"repositories/team/app/metadata/read"}
-	got := strings.Split(strings.TrimSpace(string(data)), "\n")
+	m, err := mapfile.ReadOne(path, nil) // the recording is a scope map too
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := m.Lines()
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -121,7 +132,7 @@ func TestRecord(t *testing.T) {
 func TestRecord_nowhere(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{dir, filepath.Join(dir, "gone", "used.txt")} {
-		if _, err := newRecord(path); acrkit.CodeOf(err) != acrkit.CodeUsage {
+		if _, err := newRecord(path, registryOf(t), time.Now); acrkit.CodeOf(err) != acrkit.CodeUsage {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -130,7 +141,7 @@ func TestRecord_nowhere(t *testing.T) {
 	if err := os.Mkdir(gone, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r, err := newRecord(filepath.Join(gone, "used.txt"))
+	r, err := newRecord(filepath.Join(gone, "used.txt"), registryOf(t), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +153,7 @@ func TestRecord_nowhere(t *testing.T) {
 	if err := r.write(&out); err == nil || !strings.Contains(out.String(), "repositories/a/b/content/read") {
 		t.Errorf("%v, %q", err, out.String())
 	}
-	silent, err := newRecord("")
+	silent, err := newRecord("", registryOf(t), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,10 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"time"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/uselog"
 	"github.com/acrkit/acrkit/internal/private"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/shell"
@@ -19,14 +20,13 @@ import (
 // record gathers the rights that were used.
 type record struct {
 	path string // "" = not requested
-
-	mu   sync.Mutex
-	used acrkit.Scope
+	now  func() time.Time
+	used uselog.Recorder
 }
 
 // newRecord checks that the file can be written, before any request is made.
-func newRecord(path string) (*record, error) {
-	r := &record{path: path}
+func newRecord(path string, reg acrkit.Registry, now func() time.Time) (*record, error) {
+	r := &record{path: path, now: now, used: uselog.Recorder{Host: reg.Host(), Start: now()}}
 	if path == "" {
 		return r, nil
 	}
@@ -54,34 +54,9 @@ func (r *record) failed(err error, code acrkit.Code) error {
 }
 
 func (r *record) add(used acrkit.Scope) {
-	if r.path == "" {
-		return
+	if r.path != "" {
+		r.used.Add(used, r.now())
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.used.Contains(used) {
-		r.used = r.used.Union(used)
-	}
-}
-
-// lines are those of the smallest scope map with these rights.
-func (r *record) lines() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var lines []string
-	for access := range r.used.All() {
-		if access.Type == "registry" {
-			// A scope-mapped token can list the catalog only with the root map.
-			lines = append(lines, "repositories/*/metadata/read")
-			continue
-		}
-		for _, word := range access.Actions {
-			if a, err := acrkit.ParseAction(word); err == nil {
-				lines = append(lines, "repositories/"+access.Name+"/"+a.String())
-			}
-		}
-	}
-	return lines
 }
 
 // write writes the file. If that fails, the lines go to w, because the recorded run may
@@ -90,10 +65,7 @@ func (r *record) write(w io.Writer) error {
 	if r.path == "" {
 		return nil
 	}
-	text := strings.Join(r.lines(), "\n")
-	if text != "" {
-		text += "\n"
-	}
+	text := r.used.Text(r.now())
 	if err := private.WriteFile(r.path, []byte(text), 0o644); err != nil {
 		cmdutil.Say(w, "%s", strings.TrimSuffix(text, "\n"))
 		return r.failed(err, "")

@@ -36,7 +36,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 		}
 		narrow = &m
 	}
-	used, err := newRecord(opts.Record)
+	used, err := newRecord(opts.Record, opts.Registry, opts.Now)
 	if err != nil {
 		return err
 	}

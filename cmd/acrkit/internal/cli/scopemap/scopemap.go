@@ -18,6 +18,7 @@ func NewCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 		newCmdDelete(f, nil),
 		newCmdLint(f, nil),
 		newCmdDiff(f, nil),
+		newCmdSuggest(f, nil),
 	)
 	return cmd
 }

@@ -1,0 +1,179 @@
+package scopemapcmd
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/mapfile"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/rights"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/uselog"
+	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// granted is a scope map that is reviewed, and whose it is.
+type granted struct {
+	m          scopemap.Map
+	registry   string   // name; "" = not known
+	identities []string // the tokens with the map; nil = not known
+}
+
+// grantedReader returns what reads the map of --granted: a file, or what is in Azure.
+func grantedReader(f *cmdutil.Factory, azure *cmdutil.Azure) func(context.Context, string) (granted, error) {
+	return func(ctx context.Context, arg string) (granted, error) {
+		if isFile(arg) {
+			m, err := mapfile.ReadOne(arg, f.IO.In)
+			return granted{m: m}, err
+		}
+		reg, name, err := f.Object(arg, "a scope map or a token")
+		if err != nil {
+			return granted{}, cmdutil.Usage("--granted %q is no file, and no scope map or token can be looked up: %v",
+				arg, err)
+		}
+		explain := func(err error) error {
+			return rights.Explain(ctx, azure, reg, err, sentence.ShowScopeMaps)
+		}
+		r, err := f.Manage(ctx, reg, azure)
+		if err != nil {
+			return granted{}, err
+		}
+		g := granted{registry: cmp.Or(uselog.NameOf(r.Host()), r.Name())}
+		found, err := r.ScopeMap(ctx, name)
+		switch acrkit.CodeOf(err) {
+		case "":
+			g.identities, err = rights.TokensOf(ctx, r, found.Name)
+		case acrkit.CodeNotFound:
+			token, tokenErr := r.Token(ctx, name)
+			if acrkit.CodeOf(tokenErr) == acrkit.CodeNotFound {
+				break // the scope map is not found
+			}
+			if err = tokenErr; err == nil {
+				g.identities = []string{token.Name}
+				found, err = r.ScopeMap(ctx, token.ScopeMap)
+			}
+		}
+		if err != nil {
+			return granted{}, explain(err)
+		}
+		g.m, err = scopemap.Parse(found.Actions)
+		g.m.Name, g.m.Description = found.Name, found.Description
+		return g, err
+	}
+}
+
+// isFile reports whether an argument names a file, or what only a file can be named.
+func isFile(arg string) bool {
+	path, _, _ := strings.Cut(arg, "#")
+	if _, err := os.Stat(path); err == nil || arg == "" || isStdin(arg) {
+		return true
+	}
+	return filepath.Ext(arg[strings.LastIndexByte(arg, '/')+1:]) != ""
+}
+
+// review prints which granted rights were used.
+func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, m scopemap.Map) error {
+	var failed error
+	rows, left := scopemap.Review(m, withoutError(log.Uses(), &failed), log.Shows, opts.Wildcards)
+	if failed != nil {
+		return failed
+	}
+	var all []suggestJSON
+	count := map[scopemap.UseState]int{}
+	for _, u := range rows {
+		row := newSuggestJSON(u)
+		count[u.State]++
+		switch {
+		case u.State == scopemap.NotGranted:
+			row.Change = changeAdd
+		case u.State == scopemap.Unused:
+			row.Change = changeRemove
+		case u.Instead != nil:
+			row.Change = changeNarrow
+		default:
+			row.Change = changeKeep
+		}
+		switch u.State {
+		case scopemap.Unknown:
+			row.Why = whyUnknown(log, u.Rule)
+		case scopemap.Unused:
+			row.Why = "not in " + strings.Join(log.ShownBy(u.Rule.Action), ", ")
+		}
+		all = append(all, row)
+	}
+	if opts.Format != "" {
+		if _, err := fmt.Fprint(opts.IO.Out, opts.changed(m, left)); err != nil {
+			return err
+		}
+	} else if err := cmdutil.PrintEach(ctx, opts.IO, opts.Exporter, eachOf(all),
+		[]string{"CHANGE", "ACTION", "REPOSITORY", "COUNT", "LAST USED", "WHY"}, suggestJSON.reviewRow); err != nil {
+		return err
+	}
+	opts.notes(log)
+	cmdutil.Say(opts.IO.ErrOut, "used: %d; unused: %d; unknown: %d; used and not granted: %d", count[scopemap.Used],
+		count[scopemap.Unused], count[scopemap.Unknown], count[scopemap.NotGranted])
+	//rule:suggest-incomplete
+	if err := opts.incomplete(log); err != nil {
+		return err
+	}
+	if !scopemap.Diff(m, left).Same() {
+		return cmdutil.Exit(cmdutil.ExitFound)
+	}
+	return nil
+}
+
+// changed writes the map as it should be; as az, the command that changes it.
+func (opts *suggestOptions) changed(m, left scopemap.Map) string {
+	as := mapfile.Format(opts.Format)
+	if as == mapfile.AsAz {
+		return mapfile.AzUpdate(m, left, opts.Registry)
+	}
+	return mapfile.Write(left, as, opts.Registry)
+}
+
+// whyUnknown says why nothing is known of the use of a right.
+func whyUnknown(log *uselog.Log, r scopemap.Rule) string {
+	switch {
+	case r.IsGateway():
+		return "no source shows what a connected registry does"
+	case len(log.ShownBy(r.Action)) == 0:
+		return "no source shows uses of " + r.Action.String()
+	}
+	return "operations that are not known may have used it"
+}
+
+func (r suggestJSON) reviewRow() []string {
+	why := r.Why
+	switch r.Change {
+	case changeNarrow:
+		const most = 5
+		names := slices.Clone(r.Instead)
+		if more := len(names) - most; more > 0 {
+			names = append(names[:most], fmt.Sprintf("and %d more", more))
+		}
+		why = "only " + strings.Join(names, ", ")
+	case changeAdd:
+		why = "used, and not granted by this map"
+	}
+	action := r.Action
+	if action == "" {
+		action = r.Line
+	}
+	return []string{r.Change, action, r.Repository, fmt.Sprint(r.Count), r.Last, why}
+}
+
+func eachOf[T any](items []T) func(yield func(T, error) bool) {
+	return func(yield func(T, error) bool) {
+		for _, item := range items {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,274 @@
+package uselog
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/operation"
+	"github.com/acrkit/acrkit/scopemap"
+)
+
+// Kind is what a line of a source is.
+type Kind string
+
+// The kinds.
+const (
+	Recording        Kind = "recording"    // of acrkit proxy --record
+	DecisionLog      Kind = "decision log" // of the emulator
+	RepositoryEvents Kind = "ContainerRegistryRepositoryEvents"
+	LoginEvents      Kind = "ContainerRegistryLoginEvents"
+	Rows             Kind = "rows of ContainerRegistryRepositoryEvents" // that a query has counted
+)
+
+// Shows reports whether a source of the kind has a line for each use of an action.
+//
+// Source: Microsoft, "Azure Container Registry monitoring data reference": pushes, pulls,
+// untags and deletes are logged. It does not say that anything is that reads or changes
+// metadata, or that lists the catalog. Recordings and the decision log have every request.
+func (k Kind) Shows(a acrkit.Action) bool {
+	switch k {
+	case Recording, DecisionLog:
+		return true
+	case RepositoryEvents, Rows:
+		return a == acrkit.ContentRead || a == acrkit.ContentWrite || a == acrkit.ContentDelete
+	}
+	return false
+}
+
+// Hidden says what a source of the kind cannot show; "" if it shows everything.
+func (k Kind) Hidden() string {
+	switch k {
+	case Recording:
+		return "what the recorded run did not do"
+	case RepositoryEvents, Rows:
+		return "metadata/read, metadata/write and the catalog; content/read without a pull, as of a mount's source"
+	case LoginEvents:
+		return "any right: it says who signed in"
+	}
+	return ""
+}
+
+// outcome is what a line says about the use of rights.
+type outcome uint8
+
+const (
+	used    outcome = iota
+	refused         // or failed before the rights mattered
+	nothing         // it is about no right: a sign-in, or work of the registry itself
+	unclear         // an operation that is not known
+)
+
+// event is one line, or a row that counts several.
+type event struct {
+	kind        Kind
+	registry    string // its name; "" = not known
+	identity    string // "" = none
+	anyone      bool   // a recording: it is of a job, not of an identity
+	first, last int64  // nanoseconds since 1970
+	count       int64
+	outcome     outcome
+	operation   string // if it is unclear
+	repository  string // likewise
+	rules       []scopemap.Rule
+}
+
+// event reads what the columns say.
+func (f *fields) event() (e event, err error) {
+	switch {
+	case f.has[fOutcome] && (f.has[fRequired] || f.has[fPath]):
+		return f.decision()
+	case !f.has[fOperation]:
+		return e, errNoEvent
+	}
+	if err := f.logKind(&e); err != nil {
+		return e, err
+	}
+	e.identity, e.registry = f.get(fIdentity), f.registryName()
+	if err := f.times(&e); err != nil {
+		return e, err
+	}
+	if e.kind == LoginEvents {
+		e.outcome = nothing
+		return e, nil
+	}
+	return e, f.operationOf(&e)
+}
+
+// logKind says which table the line is of.
+func (f *fields) logKind(e *event) error {
+	category := f.get(fCategory)
+	if category == "" {
+		category = f.get(fType)
+	}
+	switch {
+	case f.has[fCount]:
+		e.kind = Rows
+	case strings.EqualFold(category, string(RepositoryEvents)):
+		e.kind = RepositoryEvents
+	case strings.EqualFold(category, string(LoginEvents)):
+		e.kind = LoginEvents
+	case category != "":
+		return fmt.Errorf("it is of %q, and not of ContainerRegistryRepositoryEvents or ContainerRegistryLoginEvents",
+			clip(category))
+	case f.has[fRepository]:
+		e.kind = RepositoryEvents
+	case strings.EqualFold(f.get(fOperation), "Login"):
+		e.kind = LoginEvents
+	default:
+		return errNoEvent
+	}
+	return nil
+}
+
+func (f *fields) times(e *event) (err error) {
+	if e.kind != Rows {
+		e.first, err = f.time(fTime)
+		e.last, e.count = e.first, 1
+		return err
+	}
+	if e.count, err = f.number(fCount); err != nil {
+		return err
+	}
+	if e.first, err = f.time(fFirst); err != nil {
+		return err
+	}
+	if e.last, err = f.time(fLast); err != nil {
+		return err
+	}
+	if e.last < e.first {
+		return fmt.Errorf("its last time %q is before its first", f.get(fLast))
+	}
+	return nil
+}
+
+// registryName returns the name of the registry, as far as the line says it.
+func (f *fields) registryName() string {
+	if s := f.get(fLoginServer); s != "" {
+		return nameOf(s)
+	}
+	if s := f.get(fResource); s != "" {
+		return strings.ToLower(s[strings.LastIndexByte(s, '/')+1:])
+	}
+	return strings.ToLower(f.get(fRegistry))
+}
+
+// nameOf is [NameOf] of the text of a host.
+func nameOf(host string) string {
+	reg, err := acrkit.ParseRegistry(host)
+	if err != nil {
+		return ""
+	}
+	return NameOf(reg)
+}
+
+// NameOf returns the name of the registry at a host as logs have it; "" if the host does not say
+// it, as that of an emulator.
+func NameOf(reg acrkit.Registry) string {
+	if !reg.IsACR() && !strings.HasSuffix(reg.Hostname(), ".azurecr.localhost") {
+		return ""
+	}
+	return reg.LoginServer().Name()
+}
+
+// operationOf reads which rights an operation on a repository used.
+func (f *fields) operationOf(e *event) error {
+	if ok, err := f.succeeded(e.kind); err != nil {
+		return err
+	} else if !ok {
+		e.outcome = refused
+		return nil
+	}
+	name := f.get(fOperation)
+	var actions []acrkit.Action
+	switch lower := strings.ToLower(name); {
+	case strings.HasPrefix(lower, "purge"): // by the registry's retention policy
+		e.outcome = nothing
+		return nil
+	case lower == "pull":
+		actions = pull
+	case lower == "push":
+		actions = push
+	case lower == "untag", strings.HasPrefix(lower, "delete"): // tags, manifests, repositories
+		actions = remove
+	}
+	repository := f.get(fRepository)
+	if err := acrkit.CheckRepositoryName(repository); err != nil {
+		return fmt.Errorf("%q is no name of a repository", clip(repository))
+	}
+	if actions == nil {
+		e.outcome, e.operation, e.repository = unclear, clip(name), repository
+		return nil
+	}
+	for _, a := range actions {
+		e.rules = append(e.rules, scopemap.Rule{Pattern: scopemap.Pattern(repository), Action: a})
+	}
+	return nil
+}
+
+// The actions of operations, as [operation] has them for their requests.
+var (
+	pull   = []acrkit.Action{acrkit.ContentRead}
+	push   = []acrkit.Action{acrkit.ContentRead, acrkit.ContentWrite}
+	remove = []acrkit.Action{acrkit.ContentDelete}
+)
+
+// succeeded reports whether the answer proves that the rights were used. Only a query's row may
+// have no result: the query has chosen the lines.
+func (f *fields) succeeded(k Kind) (bool, error) {
+	if k == Rows && !f.has[fResult] {
+		return true, nil
+	}
+	for _, c := range []field{fResult, fResultType} {
+		// "200" (recorded)
+		if status, err := strconv.Atoi(f.get(c)); err == nil && status >= 100 && status < 600 {
+			//rule:suggest-used-status
+			return operation.WasUsed(status), nil
+		}
+	}
+	return false, fmt.Errorf("its result is no status code: %q", clip(f.get(fResult)))
+}
+
+// decision reads a line of the emulator's decision log.
+func (f *fields) decision() (e event, err error) {
+	for _, c := range []field{fTime, fPath, fRequired, fOutcome} {
+		if !f.has[c] {
+			return e, fmt.Errorf("a decision without %q: print it with --json "+DecisionFields, c)
+		}
+	}
+	e = event{kind: DecisionLog, registry: strings.ToLower(f.get(fRegistry)), identity: f.get(fPrincipal), count: 1}
+	if e.first, err = f.time(fTime); err != nil {
+		return e, err
+	}
+	e.last = e.first
+	path := f.get(fPath)
+	switch outcome := f.get(fOutcome); outcome {
+	case "allowed":
+	case "denied", "challenged", "faulted":
+		e.outcome = refused
+		return e, nil
+	default:
+		return e, fmt.Errorf("%q is no outcome of a decision", clip(outcome))
+	}
+	//rule:suggest-used-decision
+	if !strings.HasPrefix(path, "/v2/") && !strings.HasPrefix(path, "/acr/v1/") {
+		e.outcome = nothing // what a token was asked for is not what was used
+		return e, nil
+	}
+	required, err := acrkit.ParseScope(f.get(fRequired))
+	if err != nil {
+		return e, fmt.Errorf("its required scope %q cannot be read", clip(f.get(fRequired)))
+	}
+	var never acrkit.Scope
+	if e.rules, never = scopemap.RulesFor(required); !never.IsEmpty() {
+		return e, fmt.Errorf("no scope map gives %q", clip(never.String()))
+	}
+	if len(e.rules) == 0 {
+		e.outcome = nothing
+	}
+	return e, nil
+}
+
+// DecisionFields are the fields of "acrkit emulator log --json" that are read.
+const DecisionFields = "time,registry,principal,path,required,outcome"
