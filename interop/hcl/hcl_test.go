@@ -93,8 +93,8 @@ func TestTerraform(t *testing.T) {
 	}
 	for name, want := range map[string]struct{ text, name, description string }{
 		"suggest": {run("scope-map", "suggest", log, "--format", "terraform"), "NAME", ""},
-		"lint": {run("scope-map", "lint", written, "--fix", "--format", "terraform", "--registry", "myregistry"), "ci-push",
-			description},
+		"lint": {run("scope-map", "lint", written, "--fix", "--format", "terraform", "--registry", "myregistry"),
+			"ci-push", description},
 	} {
 		blocks := attributes(t, want.text)
 		if len(blocks) != 1 {
@@ -122,7 +122,8 @@ func TestTerraform(t *testing.T) {
 	blocks := attributes(t, run("scope-map", "suggest", log, "--role-assignment", "--format", "terraform"))
 	if len(blocks) != 1 || blocks[0]["condition"].AsString() != list[0].Condition ||
 		blocks[0]["role_definition_name"].AsString() != list[0].RoleDefinitionName ||
-		blocks[0]["condition_version"].AsString() != "2.0" || blocks[0]["scope"].AsString() != "var.container_registry_id" {
+		blocks[0]["condition_version"].AsString() != "2.0" ||
+		blocks[0]["scope"].AsString() != "var.container_registry_id" {
 		t.Errorf("%v", blocks)
 	}
 }

@@ -39,8 +39,8 @@ type page struct {
 
 // maxWords is how many words of documentation people write by hand, in all pages but
 // CHANGELOG.md: 20,000 of what there was before the control plane, and what tokens, their
-// rotation and scope maps need. A page that grows needs another that shrinks.
-const maxWords = 21_500
+// rotation, scope maps and the logs of their use need. A page that grows needs another that shrinks.
+const maxWords = 21_600
 
 // readPage reads the lines of a page that are not code. The anchor of a heading is
 // GitHub's.

@@ -4,8 +4,10 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -298,4 +300,108 @@ func TestRows(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkRead reads logs of different length and of many repositories, in each form that may be
+// large. The time for a line and the memory do not grow with the length:
+//
+//	go test ./cmd/acrkit/internal/cli/uselog -run '^$' -bench Read -benchtime 1x
+func BenchmarkRead(b *testing.B) {
+	for _, form := range []string{"a storage account", "JSON lines of Log Analytics", "az", "CSV"} {
+		for _, n := range []int{100_000, 1_000_000} {
+			b.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(form, " ", "-"), n), func(b *testing.B) {
+				for b.Loop() {
+					l := New(Choice{})
+					if err := l.Read("-", newLong(form, n)); err != nil {
+						b.Fatal(err)
+					}
+					if l.Lines() != int64(n) || len(l.Missing()) > 0 {
+						b.Fatal(l.Lines(), l.Missing())
+					}
+					rights := 0
+					for _, err := range l.Uses() {
+						if err != nil {
+							b.Fatal(err)
+						}
+						rights++
+					}
+					if err := l.Close(); err != nil {
+						b.Fatal(err)
+					}
+					b.ReportMetric(float64(rights), "rights")
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/line")
+			})
+		}
+	}
+}
+
+// long is a log of n lines that is made while it is read.
+type long struct {
+	n, i, names    int
+	line           string
+	between, after string
+	rest           string
+}
+
+// newLong returns a log in one of the forms. Its repositories are names/0 to names/9999, in turn.
+func newLong(form string, n int) *long {
+	const mark = "mark/0"
+	text := forms([]line{{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), string(RepositoryEvents), "Pull", mark, "ci",
+		"200"}})[form]
+	l := &long{n: n, names: 10_000, line: text}
+	switch form {
+	case "az":
+		l.rest, l.line = "[", strings.Trim(text, "[]\n ")
+		l.between, l.after = ",", "]"
+	case "CSV":
+		head, row, _ := strings.Cut(text, "\n")
+		l.rest, l.line = head+"\n", row
+	}
+	return l
+}
+
+func (l *long) Read(p []byte) (int, error) {
+	for l.rest == "" {
+		switch {
+		case l.i < l.n:
+			l.rest = strings.Replace(l.line, "mark/0", "names/"+strconv.Itoa(l.i%l.names), 1)
+			if l.i++; l.i < l.n {
+				l.rest += l.between
+			} else {
+				l.rest += l.after
+			}
+		default:
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, l.rest)
+	l.rest = l.rest[n:]
+	return n, nil
+}
+
+// TestMemory: what is kept does not grow with the repositories that are named.
+func TestMemory(t *testing.T) {
+	const n, limit = 150_000, 32 << 20
+	l := New(Choice{})
+	defer l.Close()
+	read := newLong("CSV", n)
+	read.names = n
+	if err := l.Read("-", read); err != nil {
+		t.Fatal(err)
+	}
+	rights := 0
+	for _, err := range l.Uses() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rights++
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	if rights != n || m.HeapAlloc > limit {
+		t.Errorf("%d rights, %d MiB", rights, m.HeapAlloc>>20)
+	}
+	runtime.KeepAlive(l)
 }

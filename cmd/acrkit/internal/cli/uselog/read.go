@@ -161,13 +161,11 @@ func (r *reader) lines(each func(n int, line []byte) error) error {
 		case len(trimmed) > 0:
 			r.note(n, each(n, trimmed))
 		}
-		switch {
-		case errors.Is(err, io.EOF):
+		if errors.Is(err, io.EOF) {
 			return nil
-		case err != nil:
-			return err
-		case r.fail != nil:
-			return nil
+		}
+		if err != nil || r.fail != nil {
+			return err // r.fail is returned by the caller
 		}
 	}
 }
