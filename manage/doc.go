@@ -10,9 +10,9 @@
 // The identity is one of Entra; a scope-mapped token has no rights here.
 // docs/permissions.md lists the actions that each call needs.
 //
-// Azure Resource Manager knows no conditional writes for scope maps and tokens: a change
-// that was made from an old state removes what others added. Every change here names the
-// state that it was made from. It is refused if the state is another one now, and read
-// again afterwards, until a change that was on its way at the same time would have arrived
-// ([Options.Settle]); what was lost is an error with [acrkit.CodeConflict].
+// Azure Resource Manager has no conditional writes for scope maps and tokens: a change that was
+// made from an old state removes what others added. Every change and deletion here names the
+// state that it was made from, and is refused if the state is another one now. A changed scope
+// map is read again after [Options.Settle]: another change from the same state has arrived by
+// then, and is an error with [acrkit.CodeConflict].
 package manage

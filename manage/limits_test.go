@@ -83,7 +83,7 @@ func TestTooLong(t *testing.T) {
 			})})
 		must(t, err)
 		began := time.Now()
-		err = r.DeleteToken(t.Context(), "ci")
+		err = r.DeleteToken(t.Context(), manage.Token{Name: "ci", Enabled: true})
 		if took := time.Since(began); took > 10*time.Minute || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("after %v: %v", took, err)
 		}
@@ -127,7 +127,7 @@ func TestAwait(t *testing.T) {
 					return resp, nil
 				})})
 			must(t, err)
-			must(t, r.DeleteToken(t.Context(), "ci"))
+			must(t, r.DeleteToken(t.Context(), manage.Token{Name: "ci", Enabled: true}))
 			if !slices.Equal(slept, tc.want) || asked != len(tc.answer) {
 				t.Errorf("%d requests, waited %v, want %v", asked, slept, tc.want)
 			}

@@ -39,7 +39,7 @@ type Registry struct {
 	definitions *armauthorization.RoleDefinitionsClient
 }
 
-// Settings are those settings of a registry that decide who gets in.
+// Settings are the settings of a registry that decide who has access.
 type Settings struct {
 	LoginServer   string
 	Location      string // westeurope

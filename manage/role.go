@@ -9,8 +9,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
 )
 
-// Assignment is a role assignment that holds on a registry: on the registry itself, or on
-// what it is in.
+// Assignment is a role assignment that holds on a registry: it is on the registry, or on the
+// resource group, subscription or management group that it is in.
 type Assignment struct {
 	ID            string
 	Scope         string // the resource id that the role is assigned on
@@ -40,7 +40,7 @@ type Permission struct {
 }
 
 // Assignments lists the role assignments that hold on the registry, inherited ones
-// included. Roles on parts of the registry are no part of it: ACR has none.
+// included. There are none on parts of a registry: ACR has no such scopes.
 func (r *Registry) Assignments(ctx context.Context) iter.Seq2[Assignment, error] {
 	return r.assigned(ctx, "atScope()")
 }

@@ -69,19 +69,17 @@ func (r *Registry) CreateScopeMap(ctx context.Context, m ScopeMap) error {
 			poller, err := r.scopeMaps.BeginCreate(ctx, r.id.ResourceGroupName, r.id.Name, m.Name,
 				armcontainerregistry.ScopeMap{Properties: &armcontainerregistry.ScopeMapProperties{
 					Actions: pointers(m.Actions), Description: text(m.Description)}}, nil)
-			if err != nil {
-				return r.failed(ctx, op, err)
-			}
-			if _, err := await(ctx, r, poller); err != nil {
-				return r.failed(ctx, op, err)
+			if _, err := finish(ctx, r, op, poller, err); err != nil {
+				return err
 			}
 			return r.settled(ctx, op, m.Name, m.Actions, r.client.opts.Settle)
 		})
 }
 
-// UpdateScopeMap gives a scope map other lines. from is the scope map as it was read: if
-// its lines are others now, or others soon after the change, the error has
-// [acrkit.CodeConflict], and says what they are.
+// UpdateScopeMap gives a scope map other lines. from is the scope map as it was read. If its
+// lines are others now, nothing is written; if they are others within [Options.Settle] after
+// the change, another one has replaced it. Both are errors with [acrkit.CodeConflict] that
+// name the lines that were added and removed.
 func (r *Registry) UpdateScopeMap(ctx context.Context, from ScopeMap, actions []string) error {
 	op := "change the scope map " + quote(from.Name)
 	to := from
@@ -95,17 +93,15 @@ func (r *Registry) UpdateScopeMap(ctx context.Context, from ScopeMap, actions []
 		}
 		//rule:manage-read-before-write
 		if !sameLines(now.Actions, from.Actions) {
-			return r.conflict(op, "its actions were changed meanwhile; nothing was written")
+			return r.conflict(op, "it was changed since it was read ("+lineChanges(from.Actions, now.Actions)+
+				"); nothing was written")
 		}
 		poller, err := r.scopeMaps.BeginUpdate(ctx, r.id.ResourceGroupName, r.id.Name, from.Name,
 			armcontainerregistry.ScopeMapUpdateParameters{
 				Properties: &armcontainerregistry.ScopeMapPropertiesUpdateParameters{Actions: pointers(actions)}}, nil)
-		if err != nil {
-			return r.failed(ctx, op, err)
-		}
 		took := r.client.opts.Now().Sub(read)
-		if _, err := await(ctx, r, poller); err != nil {
-			return r.failed(ctx, op, err)
+		if _, err := finish(ctx, r, op, poller, err); err != nil {
+			return err
 		}
 		// Where this change took long, another one may take as long.
 		settle := r.client.opts.Settle
@@ -115,56 +111,61 @@ func (r *Registry) UpdateScopeMap(ctx context.Context, from ScopeMap, actions []
 		if err := r.settled(ctx, op, from.Name, actions, settle); err != nil {
 			return err
 		}
-		// Who changed it within this time has looked for a last time before it was replaced.
+		// Another change within this time was read again before this one replaced it.
 		//rule:manage-slow-write
 		if settle > 0 && took > r.client.opts.Settle {
 			return &acrkit.Error{Code: acrkit.CodeIncomplete, Op: op, Registry: r.registry,
 				Reason: fmt.Sprintf("it was changed, but %s after it was read; another change in this time is "+
-					"lost, and its author was not told", took.Round(time.Millisecond))}
+					"lost, and its author does not know", took.Round(time.Millisecond))}
 		}
 		return nil
 	})
 }
 
-// DeleteScopeMap removes a scope map; [acrkit.CodeNotFound] if there is none. The service
-// refuses to remove one that a token uses.
-func (r *Registry) DeleteScopeMap(ctx context.Context, name string) error {
-	op := "delete the scope map " + quote(name)
-	m, err := r.ScopeMap(ctx, name) // ARM answers the deletion of one that is not there like any other
+// DeleteScopeMap deletes a scope map; [acrkit.CodeNotFound] if there is none. from is the
+// scope map as it was read: if it is another one now, or has other lines, the error has
+// [acrkit.CodeConflict], and nothing is deleted.
+//
+// Azure Resource Manager also deletes one that tokens use, and leaves these without rights, as
+// az warns before its own deletion. The caller looks for them first ([Registry.Tokens]).
+func (r *Registry) DeleteScopeMap(ctx context.Context, from ScopeMap) error {
+	op := "delete the scope map " + quote(from.Name)
+	now, err := r.ScopeMap(ctx, from.Name) // ARM answers the deletion of one that is not there like any other
 	if err != nil {
 		return err
 	}
-	return r.change(ctx, Change{Action: ActionDelete, Kind: KindScopeMap, Name: name, Before: m.rights()},
+	return r.change(ctx, Change{Action: ActionDelete, Kind: KindScopeMap, Name: from.Name, Before: now.rights()},
 		func(ctx context.Context) error {
-			poller, err := r.scopeMaps.BeginDelete(ctx, r.id.ResourceGroupName, r.id.Name, name, nil)
-			if err != nil {
-				return r.failed(ctx, op, err)
+			changes := lineChanges(from.Actions, now.Actions)
+			if !now.Created.Equal(from.Created) {
+				changes = "it was deleted and made again"
 			}
-			_, err = await(ctx, r, poller)
-			return r.failed(ctx, op, err)
+			//rule:manage-delete-scope-map
+			if changes != "" {
+				return r.conflict(op, "it was changed since it was read ("+changes+"); nothing was deleted")
+			}
+			poller, err := r.scopeMaps.BeginDelete(ctx, r.id.ResourceGroupName, r.id.Name, from.Name, nil)
+			_, err = finish(ctx, r, op, poller, err)
+			return err
 		})
 }
 
-// settled reads a scope map again after a change, and once more when settle has passed. Another
-// change from the same state has arrived by then.
+// settled reads a scope map again when settle has passed after a change. Another change from
+// the same state has arrived by then.
 func (r *Registry) settled(ctx context.Context, op, name string, want []string, settle time.Duration) error {
-	for again := range 2 {
-		if again > 0 {
-			if err := r.client.opts.Sleep(ctx, settle); err != nil {
-				return err
-			}
-		}
-		now, err := r.ScopeMap(ctx, name)
-		if err != nil {
+	if settle > 0 {
+		if err := r.client.opts.Sleep(ctx, settle); err != nil {
 			return err
 		}
-		//rule:manage-read-after-write
-		if !sameLines(now.Actions, want) {
-			return r.conflict(op, "the change was made, and another change from the same state replaced it")
-		}
-		if settle == 0 {
-			break
-		}
+	}
+	now, err := r.ScopeMap(ctx, name)
+	if err != nil {
+		return err
+	}
+	//rule:manage-read-after-write
+	if !sameLines(now.Actions, want) {
+		return r.conflict(op, "the change was made, and another change from the same state replaced it ("+
+			lineChanges(want, now.Actions)+")")
 	}
 	return nil
 }
@@ -174,6 +175,30 @@ func sameLines(a, b []string) bool {
 	return slices.Equal(slices.Compact(slices.Sorted(slices.Values(a))),
 		slices.Compact(slices.Sorted(slices.Values(b))))
 }
+
+// lineChanges says how the lines of a scope map have changed: "added: …; removed: …".
+func lineChanges(from, to []string) string {
+	var parts []string
+	for _, x := range []struct {
+		what       string
+		lines, not []string
+	}{{"added", to, from}, {"removed", from, to}} {
+		lines := slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(x.lines))), func(line string) bool {
+			return slices.Contains(x.not, line)
+		})
+		more := ""
+		if n := len(lines) - maxLines; n > 0 {
+			lines, more = lines[:maxLines], fmt.Sprintf(" and %d more", n)
+		}
+		if len(lines) > 0 {
+			parts = append(parts, x.what+": "+strings.Join(lines, ", ")+more)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// maxLines is how many lines of each kind an error names; a scope map can have hundreds.
+const maxLines = 10
 
 func (r *Registry) conflict(op, why string) error {
 	return &acrkit.Error{Code: acrkit.CodeConflict, Cause: cause.Conflict, Op: op, Registry: r.registry,

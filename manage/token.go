@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/containerregistry/armcontainerregistry"
 
 	"github.com/acrkit/acrkit"
@@ -120,11 +121,8 @@ func (r *Registry) CreateToken(ctx context.Context, name, scopeMap string) error
 		properties := &armcontainerregistry.TokenProperties{ScopeMapID: r.scopeMapID(scopeMap), Status: &status}
 		poller, err := r.tokens.BeginCreate(ctx, r.id.ResourceGroupName, r.id.Name, name,
 			armcontainerregistry.Token{Properties: properties}, nil)
-		if err != nil {
-			return r.failed(ctx, op, err)
-		}
-		_, err = await(ctx, r, poller)
-		return r.failed(ctx, op, err)
+		_, err = finish(ctx, r, op, poller, err)
+		return err
 	})
 }
 
@@ -134,8 +132,8 @@ type TokenChange struct {
 	Enabled  *bool
 }
 
-// UpdateToken changes a token. from is the token as it was read: if its scope map or
-// status is another one now, the error has [acrkit.CodeConflict] and nothing is written.
+// UpdateToken changes a token. from is the token as it was read: if its scope map or status is
+// another one now, the error has [acrkit.CodeConflict] and says which; nothing is written.
 func (r *Registry) UpdateToken(ctx context.Context, from Token, change TokenChange) error {
 	op := "change the token " + quote(from.Name)
 	to, properties := from, &armcontainerregistry.TokenUpdateProperties{}
@@ -156,8 +154,9 @@ func (r *Registry) UpdateToken(ctx context.Context, from Token, change TokenChan
 		if err != nil {
 			return err
 		}
-		if !strings.EqualFold(now.ScopeMap, from.ScopeMap) || now.Enabled != from.Enabled {
-			return r.conflict(op, "it was changed meanwhile; nothing was written")
+		if changes := settingChanges(from, now); len(changes) > 0 {
+			return r.conflict(op, "it was changed since it was read ("+strings.Join(changes, "; ")+
+				"); nothing was written")
 		}
 		return r.patchToken(ctx, op, from.Name, properties)
 	})
@@ -167,30 +166,64 @@ func (r *Registry) patchToken(ctx context.Context, op, name string,
 	properties *armcontainerregistry.TokenUpdateProperties) error {
 	poller, err := r.tokens.BeginUpdate(ctx, r.id.ResourceGroupName, r.id.Name, name,
 		armcontainerregistry.TokenUpdateParameters{Properties: properties}, nil)
-	if err != nil {
-		return r.failed(ctx, op, err)
-	}
-	_, err = await(ctx, r, poller)
-	return r.failed(ctx, op, err)
+	_, err = finish(ctx, r, op, poller, err)
+	return err
 }
 
-// DeleteToken removes a token with its passwords; [acrkit.CodeNotFound] if there is none.
-// Access tokens that were issued to it live on, about an hour at most.
-func (r *Registry) DeleteToken(ctx context.Context, name string) error {
-	op := "delete the token " + quote(name)
-	t, err := r.Token(ctx, name)
+// DeleteToken deletes a token with its passwords; [acrkit.CodeNotFound] if there is none. from
+// is the token as it was read: if its scope map, status or passwords are others now, the error
+// has [acrkit.CodeConflict] and says which; nothing is deleted. Its scope map stays. Access
+// tokens that were issued to it live on, about an hour at most.
+func (r *Registry) DeleteToken(ctx context.Context, from Token) error {
+	op := "delete the token " + quote(from.Name)
+	now, err := r.Token(ctx, from.Name)
 	if err != nil {
 		return err
 	}
-	return r.change(ctx, Change{Action: ActionDelete, Kind: KindToken, Name: name, Before: t.rights()},
+	return r.change(ctx, Change{Action: ActionDelete, Kind: KindToken, Name: from.Name, Before: now.rights()},
 		func(ctx context.Context) error {
-			poller, err := r.tokens.BeginDelete(ctx, r.id.ResourceGroupName, r.id.Name, name, nil)
-			if err != nil {
-				return r.failed(ctx, op, err)
+			//rule:manage-delete-token
+			if changes := tokenChanges(from, now); len(changes) > 0 {
+				return r.conflict(op, "it was changed since it was read ("+strings.Join(changes, "; ")+
+					"); nothing was deleted")
 			}
-			_, err = await(ctx, r, poller)
-			return r.failed(ctx, op, err)
+			poller, err := r.tokens.BeginDelete(ctx, r.id.ResourceGroupName, r.id.Name, from.Name, nil)
+			_, err = finish(ctx, r, op, poller, err)
+			return err
 		})
+}
+
+// settingChanges says how the settings of a token have changed, a clause each.
+func settingChanges(from, now Token) (changes []string) {
+	if !strings.EqualFold(now.ScopeMap, from.ScopeMap) {
+		changes = append(changes, "its scope map is now "+quote(now.ScopeMap))
+	}
+	switch {
+	case now.Enabled && !from.Enabled:
+		changes = append(changes, "it is enabled now")
+	case from.Enabled && !now.Enabled:
+		changes = append(changes, "it is disabled now")
+	}
+	return changes
+}
+
+// tokenChanges says how a token has changed, its passwords included, a clause each.
+func tokenChanges(from, now Token) []string {
+	if !now.Created.Equal(from.Created) {
+		return []string{"it was deleted and made again"}
+	}
+	changes := settingChanges(from, now)
+	for _, slot := range []Slot{Slot1, Slot2} {
+		was, had := from.Password(slot)
+		is, has := now.Password(slot)
+		switch {
+		case had && !has:
+			changes = append(changes, string(slot)+" was removed")
+		case has && (!had || !is.Created.Equal(was.Created)):
+			changes = append(changes, string(slot)+" is a new one")
+		}
+	}
+	return changes
 }
 
 // GeneratePassword makes a new password in a slot of a token; the one that was there no
@@ -217,12 +250,9 @@ func (r *Registry) GeneratePassword(ctx context.Context, token string, slot Slot
 			parameters.Expiry = &utc
 		}
 		poller, err := r.registries.BeginGenerateCredentials(ctx, r.id.ResourceGroupName, r.id.Name, parameters, nil)
+		made, err := finish(ctx, r, op, poller, err)
 		if err != nil {
-			return r.failed(ctx, op, err)
-		}
-		made, err := await(ctx, r, poller)
-		if err != nil {
-			return r.failed(ctx, op, err)
+			return err
 		}
 		for _, p := range passwordsOf(made.Passwords) { // the other slot's has no value
 			if p.Slot == slot && !p.Value.IsZero() {
@@ -277,6 +307,15 @@ func (t Token) rights() *Rights { return &Rights{ScopeMap: t.ScopeMap, Enabled: 
 func (r *Registry) scopeMapID(name string) *string {
 	id := r.ID() + "/scopeMaps/" + name
 	return &id
+}
+
+// finish waits until a change is made. poller and err are what Begin… of the SDK returned.
+func finish[T any](ctx context.Context, r *Registry, op string, poller *runtime.Poller[T], err error) (T, error) {
+	var made T
+	if err == nil {
+		made, err = await(ctx, r, poller)
+	}
+	return made, r.failed(ctx, op, err)
 }
 
 func isNotFound(err error) bool { return errors.Is(err, acrkit.CodeNotFound) }

@@ -24,7 +24,7 @@ func actions(grants []access.Grant) string {
 	return strings.Join(out, " ")
 }
 
-// TestAssignment_permissions: a role gives what its permissions say, whatever its name.
+// TestAssignment_permissions: a role gives what its permissions say; its name does not matter.
 func TestAssignment_permissions(t *testing.T) {
 	const pull, push = "content/read metadata/read catalog", "content/write metadata/write"
 	control := func(actions ...string) manage.Permission { return manage.Permission{Actions: actions} }

@@ -97,7 +97,7 @@ func (r *Rotation) plan(st *state) (Plan, error) {
 	return p, nil
 }
 
-// decide is the heart of the rotation: it says what is safe with what is known.
+// decide returns the step that is safe by what is known.
 func (r *Rotation) decide(st *state) (Plan, error) {
 	unknown := st.where(func(h holding) bool { return h.unknown })
 	if r.Slot != "" {
@@ -117,7 +117,7 @@ func (r *Rotation) decide(st *state) (Plan, error) {
 	if len(unknown) > 0 {
 		switch {
 		case st.givesBack(newer.Slot) && !sameTime(older.Created, newer.Created):
-			// Whatever the others hold, they may get this one: both work.
+			// The other sinks may get this one in place of either password: both work.
 			return Plan{Step: StepDeliver, Slot: newer.Slot, Old: older.Slot}, nil
 		case st.tooYoung():
 			return Plan{}, r.young(st, names(unknown)+" may hold either password")

@@ -18,6 +18,8 @@ func tokenRules() []rule {
 				{"manage-max-subscriptions", value("$ - 1"), "", "TestManySubscriptions"},
 				{"manage-read-before-write", never(), "", "TestConflict"},
 				{"manage-read-after-write", never(), "", "TestConflict"},
+				{"manage-delete-token", never(), "", "TestDeleteChanged"},
+				{"manage-delete-scope-map", never(), "", "TestDeleteChanged"},
 				{"manage-slow-write", never(), "", "TestSlowWrite"},
 				{"manage-remove-created", never(), "", "TestRemoveAnother"},
 				{"stalls-manage-change", value("$ * 10"), "", "TestTooLong"},
@@ -30,6 +32,8 @@ func tokenRules() []rule {
 				"password on a terminal.",
 			[]change{
 				{"rights-agree", never(), cli, "TestWiderIsAsked"},
+				{"rights-unchanged", always(), cli, "TestChangedAfterQuestion"},
+				{"scope-map-delete-used", never(), cli, "TestChangedAfterQuestion"},
 				{"object-name", never(), "", "TestObject"},
 				{"expiry-future", never(), "", "TestExpiry"},
 				{"token-create-name", never(), cli, "TestCreateRefuses"},

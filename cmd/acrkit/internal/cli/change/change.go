@@ -105,8 +105,8 @@ func (r *run) end(ctx context.Context) error {
 	return cmdutil.Exit(severity[worst])
 }
 
-// severity lists the exit codes of failures, the least bad first: what is not there, what
-// may succeed later, what someone else must allow, what a person must look at.
+// severity lists the exit codes of failures, the least severe first: not found, may succeed
+// later, incomplete, needs a right, needs a change by the user.
 var severity = []int{cmdutil.ExitNotFound, cmdutil.ExitUnavailable, cmdutil.ExitIncomplete, cmdutil.ExitRefused,
 	cmdutil.ExitNotAuth, cmdutil.ExitUsage, cmdutil.ExitFailed}
 

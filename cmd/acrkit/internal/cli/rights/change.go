@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
+	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/visible"
 	"github.com/acrkit/acrkit/manage"
@@ -159,12 +160,46 @@ func (c *Change) Agree(ctx context.Context, e Effect) (bool, error) {
 	}
 	_, _ = io.WriteString(c.IO.ErrOut, e.Text(c.Registry))
 	//rule:rights-agree
-	if e.Always || !e.New && e.Widens() {
+	if e.asked() {
 		if err := c.Confirm.Ask(ctx, e.Question); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
+}
+
+// asked reports whether the user is asked before the change.
+func (e Effect) asked() bool { return e.Always || !e.New && e.Widens() }
+
+// Unchanged returns an error with [acrkit.CodeConflict] if an effect is another one than the
+// user has agreed to. op is the change that is refused. again reads the effect again; it is not
+// called if nothing was asked, so that no time has passed.
+func (c *Change) Unchanged(op, hint string, agreed Effect, again func() (Effect, error)) error {
+	if !c.Confirm.Asks() || !agreed.asked() {
+		return nil
+	}
+	now, err := again()
+	if err != nil {
+		return err
+	}
+	was, is := strings.Split(agreed.Text(c.Registry), "\n"), strings.Split(now.Text(c.Registry), "\n")
+	//rule:rights-unchanged
+	if slices.Equal(was, is) {
+		return nil
+	}
+	var changes []string
+	for _, x := range []struct {
+		what      string
+		in, notIn []string
+	}{{"no longer", was, is}, {"now", is, was}} {
+		for _, line := range x.in {
+			if !slices.Contains(x.notIn, line) {
+				changes = append(changes, x.what+": "+line)
+			}
+		}
+	}
+	return &acrkit.Error{Code: acrkit.CodeConflict, Cause: cause.Conflict, Op: op, Registry: c.Registry,
+		Reason: "it has changed since it was shown, and nothing was changed: " + strings.Join(changes, "; "), Hint: hint}
 }
 
 // TokensOf returns the names of the tokens that use a scope map.

@@ -16,11 +16,11 @@ import (
 	"github.com/acrkit/acrkit/manage"
 )
 
-// maxTries is how often an edit is tried if the scope map is changed at the same time.
+// maxTries is how many times an edit is made if other changes of the scope map conflict with it.
 const maxTries = 8
 
-// maxPause is the longest random time before the second try, so that the same edits do not
-// conflict again. It grows with each try.
+// maxPause bounds the random pause before the second try; before the third it is twice as long,
+// and so on. Without it, edits that conflicted once would be written at the same time again.
 const maxPause = 2 * time.Second
 
 // editOptions are what "scope-map edit" needs.
@@ -131,8 +131,8 @@ func (opts *editOptions) edit(ctx context.Context, r *manage.Registry, again boo
 		Tokens:   tokens,
 		Question: "Give these rights?"}
 	effect.Notes = rights.StillGranted(effect.After, opts.Remove)
-	// After a conflict, the lines may be there only for now: another user may have read an
-	// older version, and be about to write it back. Only writing them again shows that.
+	// After a conflict, another user may have read an older version of the scope map, and may write
+	// that back later. The edit is therefore written and checked again, even if its lines are there.
 	//rule:scope-map-edit-rewrite
 	if !again && slices.Equal(effect.Before, effect.After) {
 		for _, note := range effect.Notes {

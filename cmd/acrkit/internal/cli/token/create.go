@@ -298,8 +298,8 @@ func (opts *createOptions) settled(ctx context.Context, r *manage.Registry, crea
 }
 
 // holds returns an error with [acrkit.CodeConflict] unless the token's only password is the
-// one that was made at this time; zero means that it has none. Two commands that make one
-// token at the same time both believe that it is theirs.
+// one that was made at this time; zero means that it has none. Without it, two commands
+// that make one token at the same time could both report success.
 func (opts *createOptions) holds(ctx context.Context, r *manage.Registry, created time.Time) error {
 	t, err := r.Token(ctx, opts.Name)
 	if err != nil {

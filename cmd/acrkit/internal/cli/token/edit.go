@@ -2,10 +2,12 @@ package token
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/rights"
 	"github.com/acrkit/acrkit/internal/sentence"
@@ -55,7 +57,7 @@ func editRun(ctx context.Context, opts *editOptions) error {
 		return err
 	}
 	explain := func(err error) error { return opts.Explain(ctx, err, sentence.ShowTokens) }
-	t, before, err := tokenWithMap(ctx, r, opts.Name)
+	t, effect, err := opts.effect(ctx, r)
 	if err != nil {
 		return explain(err)
 	}
@@ -63,21 +65,41 @@ func editRun(ctx context.Context, opts *editOptions) error {
 		cmdutil.Say(opts.IO.ErrOut, "The %s has this scope map already; nothing was changed.", rights.Token(t.Name))
 		return nil
 	}
-	after, err := r.ScopeMap(ctx, opts.ScopeMap)
-	if err != nil {
-		return opts.Explain(ctx, err, sentence.ShowScopeMaps)
-	}
-	effect := rights.Effect{What: rights.ScopeMap(after.Name) + " in place of " + rights.ScopeMap(before.Name),
-		Before: before.Actions, After: after.Actions, Tokens: []string{t.Name}, Question: "Give these rights?"}
-	if !t.Enabled {
-		effect.Notes = []string{"The token is disabled: it has these rights once it is enabled."}
-	}
 	if agreed, err := opts.Agree(ctx, effect); err != nil || !agreed {
 		return err
 	}
-	if err := r.UpdateToken(ctx, t, manage.TokenChange{ScopeMap: &after.Name}); err != nil {
+	err = opts.Unchanged("change the "+rights.Token(t.Name), viewToken(&opts.Change), effect,
+		func() (now rights.Effect, err error) {
+			t, now, err = opts.effect(ctx, r)
+			return now, err
+		})
+	if err != nil {
+		return explain(err)
+	}
+	if err := r.UpdateToken(ctx, t, manage.TokenChange{ScopeMap: &opts.ScopeMap}); err != nil {
 		return explain(err)
 	}
 	cmdutil.Say(opts.IO.ErrOut, "Changed the %s.", rights.Token(t.Name))
 	return nil
+}
+
+// effect reads the token and both scope maps, and returns what its rights become.
+func (opts *editOptions) effect(ctx context.Context, r *manage.Registry) (manage.Token, rights.Effect, error) {
+	t, before, err := tokenWithMap(ctx, r, opts.Name)
+	if err != nil || strings.EqualFold(t.ScopeMap, opts.ScopeMap) {
+		return t, rights.Effect{}, err
+	}
+	after, err := r.ScopeMap(ctx, opts.ScopeMap)
+	if errors.Is(err, acrkit.CodeNotFound) { // other errors are explained by the caller
+		err = opts.Explain(ctx, err, sentence.ShowScopeMaps)
+	}
+	if err != nil {
+		return t, rights.Effect{}, err
+	}
+	effect := rights.Effect{What: rights.ScopeMap(after.Name) + " in place of " + rights.ScopeMap(t.ScopeMap),
+		Before: before.Actions, After: after.Actions, Tokens: []string{t.Name}, Question: "Give these rights?"}
+	if !t.Enabled {
+		effect.Notes = []string{"The token is disabled: it has these rights once it is enabled."}
+	}
+	return t, effect, nil
 }

@@ -229,7 +229,7 @@ func (opts *revokeOptions) holders(ctx context.Context) (names []string, err err
 // effect is what breaks.
 func (opts *revokeOptions) effect(ctx context.Context, t manage.Token, m manage.ScopeMap, gone, stays []manage.Password,
 	holders []string) rights.Effect {
-	e := rights.Effect{What: rights.ScopeMap(m.Name), Before: m.Actions, After: m.Actions, Tokens: []string{t.Name},
+	e := rights.Effect{What: rights.ScopeMap(t.ScopeMap), Before: m.Actions, After: m.Actions, Tokens: []string{t.Name},
 		Always: true, Question: "Remove " + slots(gone) + " of the " + rights.Token(t.Name) + "?"}
 	if t.Enabled && !slices.ContainsFunc(stays, func(p manage.Password) bool { return p.Live(opts.now()) }) {
 		e.After = nil

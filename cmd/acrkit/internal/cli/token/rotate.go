@@ -71,7 +71,7 @@ func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions)
 		Long: "Generate a new password in the slot that no sink holds, wait until the registry accepts it,\n" +
 			"deliver it to every sink and check each one, and only then remove the old password.\n\n" +
 			"Name every place that has the password: one that is not named keeps a password that is\n" +
-			"removed. The same command again completes a rotation that was cut off, at whatever point.\n" +
+			"removed. The same command again completes a rotation that was cut off, at any point.\n" +
 			"If it cannot be known which slot the sinks hold, nothing is changed without --slot.\n\n" +
 			rotateSinks + "\n\n" +
 			"The old password works on for the longest cache of the sinks and a minute; the command\n" +

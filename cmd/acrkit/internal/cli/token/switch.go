@@ -46,7 +46,7 @@ func switchRun(ctx context.Context, opts *switchOptions) error {
 		return err
 	}
 	explain := func(err error) error { return opts.Explain(ctx, err, sentence.ShowTokens) }
-	t, m, err := tokenWithMap(ctx, r, opts.Name)
+	t, effect, err := opts.effect(ctx, r)
 	if err != nil {
 		return explain(err)
 	}
@@ -54,22 +54,39 @@ func switchRun(ctx context.Context, opts *switchOptions) error {
 		cmdutil.Say(opts.IO.ErrOut, "The %s is %s already; nothing was changed.", rights.Token(t.Name), statusOf(t))
 		return nil
 	}
-	effect := rights.Effect{What: rights.ScopeMap(m.Name), Tokens: []string{t.Name}, Question: "Enable it?"}
-	done := "Enabled"
-	if opts.Enable {
-		effect.After = m.Actions
-		if len(t.Passwords) == 0 {
-			effect.Notes = []string{"The token has no password yet, so it cannot be used."}
-		}
-	} else {
-		effect.Before, effect.Notes, done = m.Actions, []string{liveOn}, "Disabled"
-	}
 	if agreed, err := opts.Agree(ctx, effect); err != nil || !agreed {
 		return err
+	}
+	verb, done := "disable", "Disabled"
+	if opts.Enable {
+		verb, done = "enable", "Enabled"
+	}
+	err = opts.Unchanged(verb+" the "+rights.Token(t.Name), viewToken(&opts.Change), effect,
+		func() (now rights.Effect, err error) {
+			t, now, err = opts.effect(ctx, r)
+			return now, err
+		})
+	if err != nil {
+		return explain(err)
 	}
 	if err := r.UpdateToken(ctx, t, manage.TokenChange{Enabled: &opts.Enable}); err != nil {
 		return explain(err)
 	}
 	cmdutil.Say(opts.IO.ErrOut, "%s the %s.", done, rights.Token(t.Name))
 	return nil
+}
+
+// effect reads the token, and returns what its rights become.
+func (opts *switchOptions) effect(ctx context.Context, r *manage.Registry) (manage.Token, rights.Effect, error) {
+	t, m, err := tokenWithMap(ctx, r, opts.Name)
+	effect := rights.Effect{What: rights.ScopeMap(t.ScopeMap), Tokens: []string{t.Name}, Question: "Enable it?"}
+	if !opts.Enable {
+		effect.Before, effect.Notes = m.Actions, []string{liveOn}
+		return t, effect, err
+	}
+	effect.After = m.Actions
+	if len(t.Passwords) == 0 {
+		effect.Notes = []string{"The token has no password yet, so it cannot be used."}
+	}
+	return t, effect, err
 }

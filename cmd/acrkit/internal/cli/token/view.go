@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -84,12 +85,21 @@ func viewRun(ctx context.Context, opts *viewOptions, now func() time.Time) error
 	return cmdutil.PrintPairs(opts.IO, pairs)
 }
 
-// tokenWithMap reads a token and its scope map.
+// tokenWithMap reads a token and its scope map. The scope map is zero if there is none of its
+// name: the token has no rights then, and can be changed and deleted like any other.
 func tokenWithMap(ctx context.Context, r *manage.Registry, name string) (manage.Token, manage.ScopeMap, error) {
 	t, err := r.Token(ctx, name)
 	if err != nil {
 		return t, manage.ScopeMap{}, err
 	}
 	m, err := r.ScopeMap(ctx, t.ScopeMap)
+	if errors.Is(err, acrkit.CodeNotFound) {
+		return t, manage.ScopeMap{}, nil
+	}
 	return t, m, err
+}
+
+// viewToken is the command that shows the token of a change.
+func viewToken(c *rights.Change) string {
+	return sentence.Fix(sentence.ViewToken, map[string]string{"host": c.Registry.Host(), "token": c.Name})
 }
