@@ -28,7 +28,8 @@ type Item struct {
 	Token, Owner string
 	Action       Action
 	Why          string // a clause: "31d old"
-	Err          error  // of ActionFail, or of what was done
+	Plan         rotate.Plan
+	Err          error // of ActionFail, or of what was done
 	Result       rotate.Result
 	Done         bool // it was tried
 
@@ -105,7 +106,7 @@ func (f *Fleet) decide(ctx context.Context, t Token, token manage.Token, item *I
 		item.Action, item.Why, item.Err = ActionFail, "it cannot be rotated", err
 		return
 	}
-	item.rotation = r
+	item.rotation, item.Plan = r, p
 	now := f.Now()
 	age, has := ageOf(token, now)
 	switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,25 +37,6 @@ type rotateOptions struct {
 	lookupEnv   func(string) (string, bool)
 }
 
-var rotateFields = []string{"step", "slot", "created", "expires", "acceptedAfter", "sinks", "retired", "retireAfter"}
-
-type rotateJSON struct {
-	Step          string       `json:"step"`
-	Slot          string       `json:"slot"`
-	Created       *time.Time   `json:"created"`
-	Expires       *time.Time   `json:"expires"`
-	AcceptedAfter string       `json:"acceptedAfter"` // as "1m2s"; "" = it was not generated now
-	Sinks         []sinkResult `json:"sinks"`
-	Retired       string       `json:"retired"`     // the slot; "" = none
-	RetireAfter   *time.Time   `json:"retireAfter"` // when --finish may remove the old password
-}
-
-type sinkResult struct {
-	Sink     string `json:"sink"`
-	Verified bool   `json:"verified"`
-	Error    string `json:"error,omitempty"`
-}
-
 // newCmdRotate returns "token rotate". A runF other than nil runs instead of it.
 func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions) error) *cobra.Command {
 	opts := &rotateOptions{authOptions: f.AuthOptions, lookupEnv: f.LookupEnv, allOptions: allOptions{now: f.Now}}
@@ -79,7 +59,10 @@ func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions)
 			"with --finish, for cron, removes the old one when the time has come, and not before.\n\n" +
 			"--all rotates what is due by a policy, and removes the old passwords whose grace is over;\n" +
 			"it is for cron, too. docs/rotation.md shows a policy. One token's failure does not stop the\n" +
-			"others.",
+			"others.\n\n" +
+			"--json has one object, or a list of them with --all. Its status is rotated, finished (the\n" +
+			"old password was removed), wait, leave, nothing, fail (the error says why) or not tried;\n" +
+			"with --dry-run also rotate and finish.",
 		Example: "# Now, with the new password in a file that a program watches\n$ acrkit token rotate " +
 			"myregistry/ci-pull --to 'file:/run/secrets/acr cache:10m' --expires 90d --every 30d\n\n" +
 			"# Into Kubernetes, and later the end of the old password\n" +
@@ -87,7 +70,7 @@ func newCmdRotate(f *cmdutil.Factory, runF func(context.Context, *rotateOptions)
 			"$ acrkit token rotate ci-pull --grace 24h --to \"$to\"\n" +
 			"$ acrkit token rotate ci-pull --grace 24h --to \"$to\" --finish",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := opts.parseAll(f, args, changed(cmd, "to", "expires", "every", "grace", "finish", "slot", "json"))
+			err := opts.parseAll(f, args, changed(cmd, "to", "expires", "every", "grace", "finish", "slot"))
 			if err != nil {
 				return err
 			}
@@ -218,7 +201,7 @@ func rotateRun(ctx context.Context, opts *rotateOptions) error {
 		if err != nil {
 			return opts.Explain(ctx, err, sentence.ShowTokens)
 		}
-		return opts.show(p)
+		return opts.show(ctx, p)
 	}
 	unlock, err := rotate.NewFileJournal(dir, opts.Registry, opts.Name).Lock(ctx)
 	if err != nil {
@@ -238,14 +221,18 @@ func rotateRun(ctx context.Context, opts *rotateOptions) error {
 			}
 		}
 	}
+	err = opts.Explain(ctx, err, sentence.ShowTokens)
 	if perr := opts.print(ctx, out, err); err == nil {
 		err = perr
 	}
-	return opts.Explain(ctx, err, sentence.ShowTokens)
+	return err
 }
 
 // show prints a plan.
-func (opts *rotateOptions) show(p rotate.Plan) error {
+func (opts *rotateOptions) show(ctx context.Context, p rotate.Plan) error {
+	if opts.Exporter != nil {
+		return opts.Exporter.Write(ctx, opts.IO, planned(opts.Name, p))
+	}
 	pairs := [][2]string{{"step", string(p.Step)}, {"password", string(p.Slot)}, {"expires", cmdutil.Time(p.Expires)},
 		{"remove", string(p.Old)}, {"not before", cmdutil.Time(p.NotBefore)}}
 	for _, s := range p.Sinks {
@@ -264,7 +251,7 @@ func (opts *rotateOptions) show(p rotate.Plan) error {
 // print prints what was done: each sink's result, also after an error.
 func (opts *rotateOptions) print(ctx context.Context, out rotate.Result, err error) error {
 	if opts.Exporter != nil {
-		return opts.Exporter.Write(ctx, opts.IO, jsonOf(out))
+		return opts.Exporter.Write(context.WithoutCancel(ctx), opts.IO, rotated(opts.Name, out, err))
 	}
 	pairs := [][2]string{{"password", string(out.Slot)}, {"expires", cmdutil.Time(out.Expires)}}
 	for _, d := range out.Sinks {
@@ -286,30 +273,6 @@ func (opts *rotateOptions) print(ctx context.Context, out rotate.Result, err err
 		cmdutil.Say(opts.IO.ErrOut, "Then: the same command with --finish.")
 	}
 	return cmdutil.PrintPairs(opts.IO, pairs)
-}
-
-func jsonOf(out rotate.Result) rotateJSON {
-	at := func(t time.Time) *time.Time {
-		if t.IsZero() {
-			return nil
-		}
-		t = t.UTC()
-		return &t
-	}
-	doc := rotateJSON{Step: string(out.Step), Slot: string(out.Slot), Created: at(out.Created),
-		Expires: at(out.Expires),
-		Sinks:   []sinkResult{}, Retired: string(out.Retired), RetireAfter: at(out.RetireAfter)}
-	if out.Activated != 0 {
-		doc.AcceptedAfter = out.Activated.Round(time.Second).String()
-	}
-	for _, d := range out.Sinks {
-		s := sinkResult{Sink: d.Sink, Verified: d.Verified}
-		if d.Err != nil {
-			s.Error = strings.TrimSpace(d.Err.Error())
-		}
-		doc.Sinks = append(doc.Sinks, s)
-	}
-	return doc
 }
 
 // changed reports whether one of the flags was given.

@@ -120,52 +120,33 @@ func rotateAllRun(ctx context.Context, opts *rotateOptions) error {
 		}
 	}
 	if opts.DryRun || due == 0 {
-		err := opts.table(rowsOf(plan, false))
+		err := opts.table(ctx, plan, false)
 		if !opts.DryRun && err == nil {
 			_, err = f.Run(ctx, plan) // what failed is told
 		}
 		return err
 	}
 	if opts.Confirm.Asks() {
-		for _, row := range rowsOf(plan, false) {
-			cmdutil.Say(opts.IO.ErrOut, "%s: %s, %s", row[0], row[2], row[3])
+		for _, i := range plan {
+			doc := ofFleet(i, false)
+			cmdutil.Say(opts.IO.ErrOut, "%s: %s, %s", doc.Name, doc.Status, doc.why())
 		}
 	}
 	if err := opts.Confirm.Ask(ctx, fmt.Sprintf("Change the passwords of %d tokens?", due)); err != nil {
 		return err
 	}
 	done, err := f.Run(ctx, plan)
-	return errors.Join(opts.Azure.Explain(ctx, err), opts.table(rowsOf(done, true)))
+	return errors.Join(opts.Azure.Explain(ctx, err), opts.table(context.WithoutCancel(ctx), done, true))
 }
 
-// table prints a line for each token.
-func (opts *rotateOptions) table(rows [][]string) error {
-	t := opts.IO.NewTable("TOKEN", "OWNER", "ACTION", "WHY")
-	for _, row := range rows {
-		if err := t.Row(row...); err != nil {
-			return err
-		}
-	}
-	return t.Flush()
-}
-
-// rowsOf are the lines of a plan, or of what was done.
-func rowsOf(items []policy.Item, done bool) (rows [][]string) {
+// table prints a line or an object for each token, by a plan or by what was done.
+func (opts *rotateOptions) table(ctx context.Context, items []policy.Item, done bool) error {
+	rows := make([]rotateJSON, 0, len(items))
 	for _, i := range items {
-		action, why := string(i.Action), i.Why
-		switch {
-		case i.Err != nil:
-			action, why = string(policy.ActionFail), i.Err.Error()
-		case done && i.Done && i.Result.Retired != "":
-			action, why = "finished", string(i.Result.Retired)+" was removed"
-		case done && i.Done:
-			action, why = "rotated", string(i.Result.Slot)+" expires "+cmdutil.Time(i.Result.Expires)
-		case done && (i.Action == policy.ActionRotate || i.Action == policy.ActionFinish):
-			action, why = "left", "too many tokens failed before"
-		}
-		rows = append(rows, []string{i.Token, i.Owner, action, why})
+		rows = append(rows, ofFleet(i, done))
 	}
-	return rows
+	return cmdutil.PrintAll(ctx, opts.IO, opts.Exporter, rows, []string{"TOKEN", "OWNER", "ACTION", "WHY"},
+		func(doc rotateJSON) []string { return []string{doc.Name, doc.Owner, doc.Status, doc.why()} })
 }
 
 // sinkOptions are what the sinks of a command use.
