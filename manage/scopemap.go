@@ -108,7 +108,12 @@ func (r *Registry) UpdateScopeMap(ctx context.Context, from ScopeMap, actions []
 		if settle > 0 {
 			settle = max(settle, took)
 		}
-		if err := r.settled(ctx, op, from.Name, actions, settle); err != nil {
+		// Of several changes at once, most see at the first look that they were replaced.
+		err = r.settled(ctx, op, from.Name, actions, 0)
+		if err == nil && settle > 0 {
+			err = r.settled(ctx, op, from.Name, actions, settle)
+		}
+		if err != nil {
 			return err
 		}
 		// Another change within this time was read again before this one replaced it.
