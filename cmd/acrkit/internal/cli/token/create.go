@@ -284,9 +284,11 @@ func (opts *createOptions) settled(ctx context.Context, r *manage.Registry, crea
 	if err := opts.pause(ctx, r.Settle()); err != nil {
 		return err
 	}
+	//rule:token-create-replaced
 	if err := opts.holds(ctx, r, created); err != nil {
 		return err
 	}
+	//rule:token-create-slow
 	if settle := r.Settle(); settle > 0 && took > settle {
 		return &acrkit.Error{Code: acrkit.CodeIncomplete, Op: "create the " + rights.Token(opts.Name),
 			Registry: opts.Registry,
@@ -333,6 +335,7 @@ func deliver(ctx context.Context, s sink.Sink, v sink.Value) error {
 	if err := s.Deliver(ctx, v); err != nil {
 		return err
 	}
+	//rule:token-create-verify
 	if err := s.Verify(ctx, v); err != nil && !errors.Is(err, sink.ErrUnverifiable) {
 		return err
 	}
