@@ -16,53 +16,6 @@ import (
 	"github.com/acrkit/acrkit/internal/simtime"
 )
 
-// failing are the commands that read and change tokens and scope maps, for something that
-// is not there.
-var failing = []string{
-	"token view ghost-1", "token edit ghost-1 --scope-map _repositories_pull --yes", "token disable ghost-1",
-	"token enable ghost-1 --yes", "token revoke ghost-1 --yes", "token delete ghost-1 --yes",
-	"scope-map view ghost-1", "scope-map edit ghost-1 --add samples/app:content/read --yes",
-	"scope-map delete ghost-1 --yes", "token edit there-1 --scope-map ghost-1 --yes",
-	"token create new-token --scope-map ghost-1 --never-expires --to -",
-}
-
-// TestNotFound: what is not there is said so, with a command that lists what is.
-func TestNotFound(t *testing.T) {
-	t.Parallel()
-	reg := acrtest.NewRegistry(t, nil)
-	reg.Token("there-1", pullApp)
-	o := newOperator(t, reg, reg.ServicePrincipal("Contributor"))
-	for _, line := range failing {
-		r := o.run(t, strings.Fields(line)...)
-		if r.code != cmdutil.ExitNotFound || !strings.Contains(r.err, "\ntry: acrkit ") || len(r.audit(t)) != 0 ||
-			!strings.Contains(r.err, " list "+reg.Host()) {
-			t.Errorf("%s: exit code %d\n%s", line, r.code, r.err)
-		}
-	}
-}
-
-// TestThrottledForGood: a service that goes on to refuse is exit code 6, and nothing is made.
-func TestThrottledForGood(t *testing.T) {
-	t.Parallel()
-	reg := acrtest.NewRegistry(t, nil)
-	reg.Token("there-1", pullApp)
-	o := newOperator(t, reg, reg.ServicePrincipal("Contributor"))
-	lines := []string{"token list", "token delete there-1 --yes", "scope-map edit there-1 --add samples/app:pull --yes",
-		"token create new-token --allow samples/app:pull --never-expires --to -"}
-	remove := reg.Fault(fault.Fault{Kind: fault.Throttle, Rate: 1, Routes: []fault.Route{fault.RouteARM},
-		RetryAfter: time.Hour})
-	for _, line := range lines {
-		if r := o.run(t, strings.Fields(line)...); r.code != cmdutil.ExitUnavailable || !strings.Contains(r.err,
-			"slow down") {
-			t.Errorf("%s: exit code %d\n%s", line, r.code, r.err)
-		}
-	}
-	remove()
-	if r := o.must(t, "token", "list"); !strings.Contains(r.out, "there-1\t") || strings.Contains(r.out, "new-token") {
-		t.Errorf("afterwards: %s", r.out)
-	}
-}
-
 // TestCreateCutOff cuts "token create" off at each of its writes, before the write and after
 // it. What was made is named, with a command that removes it; after that command, nothing is
 // left, and the same creation succeeds.
