@@ -40,6 +40,9 @@ type Options struct {
 	// Subscription and ResourceGroup narrow the search for a registry. With both, it is
 	// one request; with neither, all subscriptions that the identity sees are searched.
 	Subscription, ResourceGroup string
+	// First is the id of the subscription that is searched before the others are listed, which
+	// saves that request if it has the registry; "" = none. It does not narrow the search.
+	First string
 	// Settle is how long after a change its result is read again to detect
 	// another change that was made from the same state; 0 = 2 s, negative = not at all.
 	Settle time.Duration

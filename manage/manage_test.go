@@ -152,6 +152,14 @@ func TestFind(t *testing.T) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
+	// The first subscription needs no list of the others, and does not narrow the search.
+	for first, want := range map[string]int{subscription: 1, "": 2, "99999999-9999-9999-9999-999999999999": 3} {
+		reg.ResetRequests()
+		open(t, reg, cred, manage.Options{First: first})
+		if n := reg.Requests().Count("GET", "/subscriptions"); n != want {
+			t.Errorf("first %q: %d requests, want %d: %q", first, n, want, reg.Requests().Lines())
+		}
+	}
 	s, err := r.Settings(t.Context())
 	must(t, err)
 	if s.LoginServer != reg.Host() || s.SKU == "" || s.AdminUser || s.AnonymousPull || s.ABAC || !s.ARMTokens {

@@ -83,6 +83,15 @@ const opFind = "find the registry in Azure"
 func (c *Client) find(ctx context.Context, reg acrkit.Registry, options *arm.ClientOptions) (*arm.ResourceID, error) {
 	subscriptions := []string{c.opts.Subscription}
 	if c.opts.Subscription == "" {
+		if c.opts.First != "" {
+			id, err := c.findIn(ctx, c.opts.First, options, reg)
+			switch {
+			case err == nil && id != "":
+				return parseID(reg, id)
+			case err != nil && !errors.Is(err, acrkit.CodeNotFound) && !errors.Is(err, acrkit.CodeDenied):
+				return nil, err
+			}
+		}
 		var err error
 		if subscriptions, err = c.subscriptions(ctx, reg, options); err != nil {
 			return nil, err
@@ -90,11 +99,7 @@ func (c *Client) find(ctx context.Context, reg acrkit.Registry, options *arm.Cli
 	}
 	var unread []error
 	for _, s := range subscriptions {
-		client, err := armcontainerregistry.NewRegistriesClient(s, c.cred, options)
-		if err != nil {
-			return nil, failed(ctx, reg, opFind, err)
-		}
-		id, err := c.findIn(ctx, client, reg)
+		id, err := c.findIn(ctx, s, options, reg)
 		switch {
 		case err == nil && id != "":
 			return parseID(reg, id)
@@ -121,8 +126,12 @@ func (c *Client) find(ctx context.Context, reg acrkit.Registry, options *arm.Cli
 }
 
 // findIn looks in one subscription, or in one group of it.
-func (c *Client) findIn(ctx context.Context, client *armcontainerregistry.RegistriesClient,
+func (c *Client) findIn(ctx context.Context, subscription string, options *arm.ClientOptions,
 	reg acrkit.Registry) (string, error) {
+	client, err := armcontainerregistry.NewRegistriesClient(subscription, c.cred, options)
+	if err != nil {
+		return "", failed(ctx, reg, opFind, err)
+	}
 	is := func(x *armcontainerregistry.Registry) bool {
 		return x != nil && x.Properties != nil && strings.EqualFold(deref(x.Properties.LoginServer), reg.Host())
 	}

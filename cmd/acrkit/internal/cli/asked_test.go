@@ -121,3 +121,20 @@ func TestDeleteSaysMap(t *testing.T) {
 		t.Errorf("exit code %d\n%s", r.code, r.err)
 	}
 }
+
+// TestSubscriptionFirst: AZURE_SUBSCRIPTION_ID saves the list of the subscriptions, if it has the
+// registry. What is no id is left out.
+func TestSubscriptionFirst(t *testing.T) {
+	t.Parallel()
+	reg := acrtest.NewRegistry(t, nil)
+	o := newOperator(t, reg, reg.ServicePrincipal("Reader"))
+	for first, want := range map[string]int{"33333333-3333-3333-3333-333333333333": 2, "": 3, "not/an/id": 3,
+		"99999999-9999-9999-9999-999999999999": 4} {
+		o.env["AZURE_SUBSCRIPTION_ID"] = first
+		reg.ResetRequests()
+		o.must(t, "token", "list")
+		if n := reg.Requests().Count("GET", "/subscriptions"); n != want {
+			t.Errorf("%q: %d requests, want %d: %q", first, n, want, reg.Requests().Lines())
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/wire"
 	"github.com/acrkit/acrkit/manage"
 )
 
@@ -25,9 +26,13 @@ type Azure struct {
 	source string // where the identity came from
 }
 
+// envSubscription is the subscription that is searched first, as Microsoft's tools name it.
+const envSubscription = "AZURE_SUBSCRIPTION_ID"
+
 // AddFlags adds the flags that narrow the search for the registry.
 func (a *Azure) AddFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.Subscription, "subscription", "", "the `id` of the subscription that has the registry")
+	cmd.Flags().StringVar(&a.Subscription, "subscription", "",
+		"the `id` of the subscription that has the registry (searched first: "+envSubscription+")")
 	cmd.Flags().StringVar(&a.ResourceGroup, "resource-group", "", "the resource `group` that has the registry")
 }
 
@@ -59,8 +64,12 @@ func (f *Factory) Manage(ctx context.Context, reg acrkit.Registry, a *Azure) (*m
 	if err != nil {
 		return nil, err
 	}
+	first := f.Env(envSubscription)
+	if !wire.IsGUID(first) {
+		first = ""
+	}
 	client, err := manage.New(id.Credential, &manage.Options{Subscription: a.Subscription,
-		ResourceGroup: a.ResourceGroup, Transport: rt, Now: f.Now, Sleep: f.Sleep, Audit: audit,
+		ResourceGroup: a.ResourceGroup, First: first, Transport: rt, Now: f.Now, Sleep: f.Sleep, Audit: audit,
 		Settle: f.Settle})
 	if err != nil {
 		return nil, err

@@ -24,6 +24,8 @@ In a GitHub Actions job with the permission id-token: write the first two are
 enough: ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are there.
 
 AZURE_AUTHORITY_HOST: the Entra authority; by default that of the registry's cloud.
+AZURE_SUBSCRIPTION_ID: where commands that ask Azure Resource Manager look first for the
+registry, which saves a request.
 
 The first complete set is used, in the order above; half a set is an error. If
 nothing is set for the registry, acrkit's own store is next ("acrkit login"), then
