@@ -212,7 +212,8 @@ func TestConflict(t *testing.T) {
 	must(t, err)
 	must(t, r.UpdateScopeMap(ctx, old, []string{pull, list}))
 	err = r.UpdateScopeMap(ctx, old, []string{pull, push})
-	if !errors.Is(err, acrkit.CodeConflict) || !strings.Contains(err.Error(), "(added: "+list+"); nothing was written") {
+	if !errors.Is(err, acrkit.CodeConflict) ||
+		!strings.Contains(err.Error(), "(added: "+list+"); nothing was written") {
 		t.Errorf("from an old state: %v", err)
 	}
 	if m, _ := r.ScopeMap(ctx, "ci-pull"); !slices.Equal(m.Actions, []string{pull, list}) {

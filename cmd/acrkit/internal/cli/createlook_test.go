@@ -57,8 +57,8 @@ func TestCreateLastLook(t *testing.T) {
 		code := cli.Run(t.Context(), &cmdutil.Factory{IO: s, Now: time.Now, Settle: tc.settle,
 			Global:    cmdutil.Global{NoCache: true},
 			LookupEnv: func(name string) (string, bool) { v, ok := o.env[name]; return v, ok }},
-			[]string{"token", "create", tc.name, "--scope-map", "_repositories_pull", "--yes", "--never-expires", "--to",
-				tc.to})
+			[]string{"token", "create", tc.name, "--scope-map", "_repositories_pull", "--yes", "--never-expires",
+				"--to", tc.to})
 		if code != tc.code || !strings.Contains(errOut.String(), tc.says) {
 			t.Errorf("%s: exit code %d, want %d and %q\n%s", tc.name, code, tc.code, tc.says, errOut)
 		}

@@ -40,7 +40,8 @@ var managedOutcomes = []managedOutcome{
 	{line: "token list", list: "/tokens"},
 	{line: "token view {token}", ghost: "token view ghost-1", list: "/scopeMaps/{token}"},
 	{line: "token status {token} --ignore no-expiry", ghost: "token status ghost-1", list: "/scopeMaps/{token}"},
-	{line: "token status --all --ignore no-expiry,no-password,no-scope-map,all-repositories,arm-tokens", list: "/tokens"},
+	{line: "token status --all --ignore no-expiry,no-password,no-scope-map,all-repositories,arm-tokens",
+		list: "/tokens"},
 	{line: "token create {new} --allow samples/app:content/read --never-expires --to -",
 		ghost: "token create {new} --scope-map ghost-1 --never-expires --to -", twice: []int{0, 1}},
 	{line: "token edit {token} --scope-map {map} --yes", ghost: "token edit {token} --scope-map ghost-1 --yes",
@@ -233,12 +234,13 @@ func TestOutcomes(t *testing.T) {
 			reg.DisableToken("token-" + id)
 		}
 		policy := filepath.Join(dir, "policy.yaml")
-		if err := os.WriteFile(policy, []byte("tokens: [{name: token-"+id+", managed-by: vault}]\n"), 0o600); err != nil {
+		text := "tokens: [{name: token-" + id + ", managed-by: vault}]\n"
+		if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		x := &outcomeRun{managedOutcome: row, o: newOperator(t, reg, who), file: filepath.Join(dir, "file")}
-		x.words = strings.NewReplacer("{token}", "token-"+id, "{map}", "other-"+id, "{new}", "new-"+id, "{file}", x.file,
-			"{policy}", policy, "{who}", "99999999-9999-9999-9999-999999999999")
+		x.words = strings.NewReplacer("{token}", "token-"+id, "{map}", "other-"+id, "{new}", "new-"+id,
+			"{file}", x.file, "{policy}", policy, "{who}", "99999999-9999-9999-9999-999999999999")
 		return x
 	}
 	var runs []func() // only after all of them are prepared: some read the whole registry
@@ -266,8 +268,8 @@ func TestOutcomes(t *testing.T) {
 				_, unwritten := os.Stat(x.file)
 				if r.code != want || hits.Load() == 0 || !strings.Contains(r.err, a.says) ||
 					row.list == "" && done != (a.code == 0) || a.code != 0 && (r.out != "" || unwritten == nil) {
-					t.Errorf("%s, %s, %d hits: exit code %d, want %d\n%s%s", row.line, a.name, hits.Load(), r.code, want,
-						r.out, r.err)
+					t.Errorf("%s, %s, %d hits: exit code %d, want %d\n%s%s", row.line, a.name, hits.Load(), r.code,
+						want, r.out, r.err)
 				}
 			})
 		}
@@ -305,7 +307,8 @@ func TestOutcomes(t *testing.T) {
 			}
 			if !slices.Contains(codes, all[0].code) || !slices.Contains(codes, all[1].code) ||
 				all[0].code != row.ok && all[1].code != row.ok && !strings.Contains(row.line, "create") {
-				t.Errorf("%s, twice: exit codes %d and %d\n%s%s", row.line, all[0].code, all[1].code, all[0].err, all[1].err)
+				t.Errorf("%s, twice: exit codes %d and %d\n%s%s", row.line, all[0].code, all[1].code, all[0].err,
+					all[1].err)
 			}
 		})
 	}

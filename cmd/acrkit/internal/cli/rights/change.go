@@ -199,7 +199,8 @@ func (c *Change) Unchanged(op, hint string, agreed Effect, again func() (Effect,
 		}
 	}
 	return &acrkit.Error{Code: acrkit.CodeConflict, Cause: cause.Conflict, Op: op, Registry: c.Registry,
-		Reason: "it has changed since it was shown, and nothing was changed: " + strings.Join(changes, "; "), Hint: hint}
+		Reason: "it has changed since it was shown, and nothing was changed: " + strings.Join(changes, "; "),
+		Hint:   hint}
 }
 
 // TokensOf returns the names of the tokens that use a scope map.

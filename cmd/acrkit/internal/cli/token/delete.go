@@ -134,7 +134,8 @@ func (opts *deleteOptions) mapStays(ctx context.Context, r *manage.Registry, l l
 	case opts.WithScopeMap:
 		return true, "The scope map is deleted, too.", err
 	}
-	return false, "The scope map stays, and no other token uses it. To delete it: " + opts.deleteMap(l.scopeMap.Name), err
+	note = "The scope map stays, and no other token uses it. To delete it: " + opts.deleteMap(l.scopeMap.Name)
+	return false, note, err
 }
 
 // deleteMap is the command that deletes a scope map.
