@@ -19,7 +19,9 @@
 // the check that the emulator and the proxy make, and [Pattern.Match] the wildcard rule.
 // [Lint] says what is wrong with lines, [Minimal] writes the fewest with the same rights, and
 // [Diff] says which rights one map has and another has not. [Suggest] makes the smallest map
-// from what was used, and [Review] says what of a granted map was not.
+// from what was used, and [Review] says what of a granted map was not. [Jobs] has the least
+// rights of common jobs, as they were recorded from their clients, and [Generate] those on
+// repositories.
 //
 // The package sends nothing: it neither reads scope maps from Azure nor changes them.
 //

@@ -207,3 +207,28 @@ func ExampleReview() {
 	// - content/read on samples/* except samples/app
 	// - content/delete on samples/*
 }
+
+// The smallest scope map for copying from one repository to another.
+func ExampleGenerate() {
+	var jobs []scopemap.Job
+	for _, j := range scopemap.Jobs() {
+		if j.Name == "crane-copy" {
+			jobs = append(jobs, j)
+		}
+	}
+	grants, err := scopemap.Generate(jobs, []scopemap.Target{
+		{Role: "source", Pattern: "team/app"},
+		{Role: "target", Pattern: "mirror/*"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, line := range scopemap.MapOf(grants, false).Lines() {
+		fmt.Println(line)
+	}
+	// Output:
+	// repositories/mirror/*/content/read
+	// repositories/mirror/*/content/write
+	// repositories/team/app/content/read
+}
