@@ -24,6 +24,7 @@ const (
 	SaveScopeMap           FixKey = "save_scope_map"
 	SaveUses               FixKey = "save_uses"
 	ReviewUse              FixKey = "review_use"
+	ListJobs               FixKey = "list_jobs"
 	ShowPlan               FixKey = "show_plan"
 	BuildTemplate          FixKey = "build_template"
 	ShowVersion            FixKey = "show_version"
@@ -82,6 +83,7 @@ var fixesHere = map[FixKey]string{
 	SaveScopeMap:          "az acr scope-map show --registry {name} --name NAME > scope-map.json",
 	SaveUses:              "az monitor log-analytics query --workspace WORKSPACE --analytics-query QUERY > log.json",
 	ReviewUse:             "acrkit scope-map suggest SOURCE --wildcards",
+	ListJobs:              "acrkit scope-map generate --list",
 	ShowPlan:              "terraform show -json PLAN > plan.json",
 	BuildTemplate:         "az bicep build --file FILE --outfile template.json",
 	ShowVersion:           "acrkit version    # it may be of a newer one",

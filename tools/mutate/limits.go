@@ -171,6 +171,8 @@ func limitRules() []rule {
 				{"command-limits-absent-time", value("$ / 60"), "", "TestManagedIdentity_absent"},
 				{"command-limits-deadline", value("$ * 100"), "", "TestDeadline"},
 				{"command-limits-spool", always(), "", "TestAll"},
+				{"command-limits-generated", replace(">", ">="), "", "TestGenerate_limit"},
+				{"command-limits-generated", never(), "", "TestGenerate_limit"},
 				{"command-limits-deadline", value("$ - time.Second"), "", "TestDeadline"},
 			},
 		},

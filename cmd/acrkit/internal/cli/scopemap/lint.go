@@ -1,7 +1,6 @@
 package scopemapcmd
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -115,14 +114,9 @@ func newCmdLint(f *cmdutil.Factory, runF func(context.Context, *lintOptions) err
 // complete refuses options that exclude each other, and finds the registry's name, which only
 // some formats have.
 func (opts *lintOptions) complete(f *cmdutil.Factory) error {
-	if opts.Format == string(mapfile.AsAz) || opts.Format == string(mapfile.AsTerraform) {
-		if name := cmp.Or(f.Global.Registry, f.Env("ACR_NAME")); name != "" {
-			reg, err := acrkit.ParseRegistry(name)
-			if err != nil {
-				return err
-			}
-			opts.Registry = reg.Name()
-		}
+	var err error
+	if opts.Registry, err = registryFor(f, opts.Format); err != nil {
+		return err
 	}
 	stdin := 0
 	for _, arg := range opts.Files {

@@ -19,6 +19,7 @@ func NewCmdScopeMap(f *cmdutil.Factory) *cobra.Command {
 		newCmdLint(f, nil),
 		newCmdDiff(f, nil),
 		newCmdSuggest(f, nil),
+		newCmdGenerate(f, nil),
 	)
 	return cmd
 }

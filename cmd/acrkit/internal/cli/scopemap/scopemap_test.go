@@ -77,6 +77,8 @@ func TestNewCmdDiff_wrong_usage(t *testing.T) {
 func TestJSONFields(t *testing.T) {
 	clitest.JSONFields(t, newCmdLint(clitest.Factory(nil), nil), "file", "map", "number", "line", "text", "severity",
 		"kind", "reason", "instead")
+	clitest.JSONFields(t, newCmdGenerate(clitest.Factory(nil), nil), "job", "does", "client", "version", "role",
+		"action", "repository", "line", "optional", "without", "log")
 	clitest.JSONFields(t, newCmdDiff(clitest.Factory(nil), nil), "change", "actions", "repositories", "except",
 		"catalog", "gateway")
 }
