@@ -402,4 +402,10 @@ var jobTable = []Job{
 			{Role: "target",
 				Actions: []acrkit.Action{acrkit.ContentRead, acrkit.ContentWrite}},
 		}},
+	{Name: "trivy-scan", Does: "scan an image",
+		Client: "trivy", Version: "v0.74.0",
+		Needs: []Need{
+			{Role: "repository",
+				Actions: []acrkit.Action{acrkit.ContentRead}},
+		}},
 }

@@ -14,6 +14,7 @@ var (
 	regctl = byGoInstall("regctl")
 	helm   = byGoInstall("helm")
 	cosign = byGoInstall("cosign")
+	trivy  = byGoInstall("trivy")
 	skopeo = &client{name: "skopeo", install: "apt-get install skopeo", version: []string{"skopeo", "--version"}}
 )
 
@@ -319,5 +320,10 @@ var signatureJobs = []*job{
 		do: command(func(r *run) []string {
 			return r.cosign("verify", "--key", "cosign.pub", "--insecure-ignore-tlog=true",
 				r.ref("repository")+"@"+r.image.Digest)
+		})},
+	{name: "trivy-scan", does: "scan an image", client: trivy, repositories: one(app), setup: pushed("repository"),
+		do: prints(`"ArtifactName"`, func(r *run) []string {
+			return []string{"trivy", "image", "--image-src", "remote", "--scanners", "secret", "--offline-scan",
+				"--skip-version-check", "--format", "json", "--cache-dir", "cache", r.ref("repository") + ":v1"}
 		})},
 }

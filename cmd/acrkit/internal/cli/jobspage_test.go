@@ -32,8 +32,8 @@ where [fidelity.md](fidelity.md) says *recorded*. Other versions of a client may
 'acrkit proxy --record' finds out.
 
 Not here: 'acr purge' ([tested-clients.md](tested-clients.md)), which a scope-mapped token cannot do; the list of
-the repositories, which needs 'repositories/*/metadata/read'; Argo CD Image Updater and Trivy, which could not be built
-where the jobs were recorded.
+the repositories, which needs 'repositories/*/metadata/read'; Argo CD Image Updater, which could not be built where the
+jobs were recorded.
 
 | job | what it does | client | rights |
 |---|---|---|---|
