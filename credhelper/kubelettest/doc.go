@@ -1,4 +1,5 @@
 // Package kubelettest tests the credential helper's reading and writing of the kubelet's
 // protocol against the kubelet's own types. It is a module of its own, so that importing
-// acrkit does not import Kubernetes.
+// acrkit does not import Kubernetes. Its command, kubelet, runs the kubelet's own code of
+// credential providers, for the load test of package rotate.
 package kubelettest
