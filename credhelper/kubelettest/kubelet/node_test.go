@@ -16,7 +16,8 @@ import (
 func TestLookup(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "acrkit-credential-provider")
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", "../../..", "-o", program, "./cmd/docker-credential-acrkit")
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", "../../..", "-o", program,
+		"./cmd/docker-credential-acrkit")
 	build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -43,15 +44,16 @@ providers:
 	ended := make(chan error, 1)
 	go func() { ended <- serve(config, dir, there) }()
 	client := jsonrpc.NewClient(here)
+	const almost = 9*time.Minute + 50*time.Second
 	for _, tt := range []struct {
 		ahead        time.Duration
 		image, write string
 		want         string
 	}{
 		{ahead: 0, image: "myregistry.azurecr.io/samples/app", want: "the-first-password"},
-		{ahead: 9*time.Minute + 50*time.Second, image: "myregistry.azurecr.io/samples/app", write: "the-second-password",
+		{ahead: almost, image: "myregistry.azurecr.io/samples/app", write: "the-second-password",
 			want: "the-first-password"},
-		{ahead: 9*time.Minute + 50*time.Second, image: "myregistry.azurecr.io/other/app", want: "the-first-password"},
+		{ahead: almost, image: "myregistry.azurecr.io/other/app", want: "the-first-password"},
 		{ahead: 11 * time.Minute, image: "myregistry.azurecr.io/samples/app", want: "the-second-password"},
 		{ahead: 11 * time.Minute, image: "mcr.microsoft.com/samples/app"},
 	} {
