@@ -36,7 +36,7 @@ func newNode(config, binDir string) (*node, error) {
 }
 
 // Lookup returns what the kubelet would pull an image with.
-func (n *node) Lookup(req Request, out *[]Login) error {
+func (n *node) Lookup(req Request, out *[]Login) error { //nolint:unparam // net/rpc asks for the error
 	n.clock.by.Store(int64(req.Ahead))
 	found, _ := n.keyring.Lookup(req.Image)
 	for _, f := range found {
