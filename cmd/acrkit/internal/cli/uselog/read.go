@@ -121,8 +121,7 @@ func (r *reader) read() error {
 	case isMap(rest):
 		return errMap
 	default:
-		line, _, _ := bytes.Cut(rest, []byte("\n"))
-		return fmt.Errorf("%w; it begins with %q", errNoLog, clip(strings.TrimSpace(string(line))))
+		return errNoLog // it is not quoted: a file that was named by mistake may be a secret
 	}
 	return errors.Join(err, r.fail)
 }

@@ -141,7 +141,7 @@ func TestRead_refused(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"empty":         {"", "it is empty"},
 		"blank":         {" \n\t\n", "it is empty"},
-		"text":          {"hello\n", `it is no log of a registry that acrkit reads`},
+		"a secret":      {"PASSWORD=hunter2\n", `it is no log of a registry that acrkit reads`},
 		"a scope map":   {"# c\nrepositories/a/content/read\n", "it is a scope map"},
 		"one as a list": {`["repositories/a/content/read"]`, "it is a scope map"},
 		"one of az": {"{\n  \"actions\": [\"repositories/a/content/read\"],\n  \"name\": \"x\"\n}\n",
@@ -157,6 +157,9 @@ func TestRead_refused(t *testing.T) {
 		_, err := readAll(t, Choice{}, 0, tt.text)
 		if acrkit.CodeOf(err) != acrkit.CodeUsage || !strings.Contains(fmt.Sprint(err), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+		if strings.Contains(fmt.Sprint(err), "hunter2") {
+			t.Errorf("%s: the file is quoted: %v", name, err)
 		}
 	}
 	l := New(Choice{})
