@@ -55,5 +55,5 @@ func (c *client) ready(t *testing.T) string {
 // byGoInstall is a program that .ci/programs installs. Its version is that of its module.
 func byGoInstall(name string) *client {
 	return &client{name: name, install: "see .ci/programs",
-		version: []string{"sh", "-c", `go version -m "$(command -v ` + name + `)" | awk '$1 == "mod" {print $3}'`}}
+		version: []string{"sh", "-c", `p=$(command -v ` + name + `) && go version -m "$p" | awk '$1 == "mod" {print $3}'`}}
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -262,6 +263,27 @@ func (r *run) missed() []right {
 	})
 }
 
+// suggested are the lines that acrkit scope-map suggest makes of the decision log, in order.
+func (r *run) suggested() []string {
+	r.t.Helper()
+	acrkitCommand.ready(r.t)
+	var log bytes.Buffer
+	lines := json.NewEncoder(&log)
+	for _, d := range r.reg.Decisions() { // as acrkit emulator log --json prints them
+		err := lines.Encode(map[string]any{"time": d.Time, "registry": d.Registry, "principal": d.Principal,
+			"path": d.Path, "required": d.Required, "outcome": d.Outcome})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	out, err := r.outWith(log.String(),
+		r.acrkit("scope-map", "suggest", "-", "--identity", r.token.Name, "--format", "lines")...)
+	if err != nil {
+		r.t.Fatalf("%v\n%s", err, r.log.String())
+	}
+	return slices.Sorted(strings.FieldsSeq(out))
+}
+
 // without is the scope map of rights but some.
 func (j *job) without(rights []right, some ...right) scopemap.Map {
 	var m scopemap.Map
@@ -289,6 +311,9 @@ func (j *job) measure(t *testing.T) scopemap.Job {
 	used := r.used()
 	if len(used) == 0 {
 		t.Fatalf("it used no right:\n%s", r.log.String())
+	}
+	if got, want := r.suggested(), slices.Sorted(slices.Values(j.without(used).Lines())); !slices.Equal(got, want) {
+		t.Errorf("acrkit scope-map suggest makes %q of its log, want %q", got, want)
 	}
 	if again, err := j.start(t, j.without(used)); err != nil {
 		t.Fatalf("with the rights that it used, %v: %v\n%s", used, err, again.log.String())
