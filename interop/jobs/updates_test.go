@@ -13,11 +13,11 @@ import (
 const renovateVersion = "39.99.0"
 
 var (
-	flux = &client{name: "Flux (github.com/fluxcd/pkg/oci)", install: "in interop/jobs/flux/go.mod",
+	flux = &client{name: "Flux (github.com/fluxcd/pkg/oci)", install: "in interop/jobs/testdata/flux/go.mod",
 		prepare: func() error {
-			return install("flux", "go", "build", "-o", filepath.Join(work, "flux"), ".")
+			return install("testdata/flux", "go", "build", "-o", filepath.Join(work, "flux"), ".")
 		},
-		version: []string{"go", "list", "-C", "flux", "-m", "-f", "{{.Version}}", "github.com/fluxcd/pkg/oci"}}
+		version: []string{"go", "list", "-C", "testdata/flux", "-m", "-f", "{{.Version}}", "github.com/fluxcd/pkg/oci"}}
 	renovate = &client{name: "renovate", install: "apt-get install npm",
 		version: []string{"echo", renovateVersion}}
 	renovateFolder string

@@ -16,7 +16,7 @@ import (
 func TestLookup(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "acrkit-credential-provider")
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", "../../..", "-o", program,
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", "../../../..", "-o", program,
 		"./cmd/docker-credential-acrkit")
 	build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

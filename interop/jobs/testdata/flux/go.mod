@@ -1,4 +1,4 @@
-module github.com/acrkit/acrkit/interop/jobs/flux
+module github.com/acrkit/acrkit/interop/jobs/testdata/flux
 
 go 1.26.0
 
