@@ -22,8 +22,9 @@ var (
 	tokens    = flag.Int("tokens", 3, "how many tokens TestUnderLoad rotates at once")
 	realTime  = flag.Bool("real", false, "TestUnderLoad waits in real time, 12 minutes for each rotation of a token")
 	within    = flag.Duration("within", 0, "after this time TestUnderLoad begins no rotation, and fails; 0 = never")
-	kubelet   = flag.String("kubelet", "", "the program credhelper/kubelettest/testdata/kubelet, for a third of the clients")
-	loadSeed  = flag.Uint64("load-seed", 1, "decides where TestUnderLoad kills rotations")
+	kubelet   = flag.String("kubelet", "",
+		"the program credhelper/kubelettest/testdata/kubelet, for a third of the clients")
+	loadSeed = flag.Uint64("load-seed", 1, "decides where TestUnderLoad kills rotations")
 )
 
 // kubeletCache is how long a kubelet uses a password that it has got from acrkit, as

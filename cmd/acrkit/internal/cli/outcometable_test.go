@@ -61,6 +61,8 @@ var managedOutcomes = []managedOutcome{
 	{line: "scope-map edit {map} --add samples/app:content/write --yes",
 		ghost: "scope-map edit ghost-1 --add samples/app:content/write --yes", twice: []int{0, 1}},
 	{line: "scope-map delete {map} --yes", ghost: "scope-map delete ghost-1 --yes", twice: []int{0, 5}},
+	{line: "scope-map lint {map}", ghost: "scope-map lint ghost-1", list: "/scopeMaps/{map}"},
+	{line: "scope-map diff {map} {map}", ghost: "scope-map diff {map} ghost-1", list: "/scopeMaps/{map}"},
 	{line: "access list", list: "/tokens"},
 	{line: "access list", list: "/roleAssignments"},
 	{line: "access check --who {token} --repository samples/app --action content/read",
@@ -71,7 +73,7 @@ var managedOutcomes = []managedOutcome{
 }
 
 // offline are the commands that read files and ask nothing, or do so only with a flag.
-var offline = []string{"scope-map lint", "scope-map diff"}
+var offline = []string{"scope-map generate", "scope-map suggest"}
 
 // TestOutcomesTable: every command that is about tokens, scope maps and access, or changes
 // repositories, has its outcomes in a table: those on Azure Resource Manager here and in that of

@@ -65,6 +65,8 @@ var permissions = []struct {
 	{line: "scope-map edit {map} --add samples/app:content/write --yes",
 		actions: []string{readMap, readToken, writeMap, awaitMap}},
 	{line: "scope-map delete {map} --yes", actions: []string{readMap, readToken, deleteMap}},
+	{line: "scope-map lint {map}", actions: []string{readMap}},
+	{line: "scope-map diff {map} {map}", actions: []string{readMap}},
 	{line: "access list", actions: []string{readMap, readToken, readAssigned, readRoles}, partly: true},
 	{line: "access check --who {token} --repository samples/app --action content/read",
 		actions: []string{readToken, readMap}, partly: true},

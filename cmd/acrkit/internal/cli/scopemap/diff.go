@@ -2,7 +2,6 @@ package scopemapcmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -29,21 +28,23 @@ second map gains or loses, and the repositories: "samples/* except samples/app" 
 all under samples/ but that one, for which nothing changes.
 
 Files are those that "acrkit scope-map lint" reads; FILE#NAME chooses a map, and one
-of the two may be - for stdin.
+of the two may be - for stdin. What is no file is the name of a scope map in Azure, or
+of a token.
 
 The exit code is 0 if both maps decide every request alike, and 8 if they do not.`
 
 // newCmdDiff returns "scope-map diff". A runF other than nil runs instead of it.
 func newCmdDiff(f *cmdutil.Factory, runF func(context.Context, *diffOptions) error) *cobra.Command {
-	opts := &diffOptions{IO: f.IO, Read: readFile(f)}
+	var azure cmdutil.Azure
+	opts := &diffOptions{IO: f.IO, Read: source{f, &azure}.read}
 	cmd := &cobra.Command{
-		Use: "diff <file> <file>", Short: "Compare the rights of two scope maps", Long: diffLong,
+		Use: "diff <map> <map>", Short: "Compare the rights of two scope maps", Long: diffLong,
 		Example: "$ acrkit scope-map diff before.txt after.txt\n\n" +
 			"# What Terraform is about to change\n$ terraform show -json plan > plan.json\n" +
-			"$ az acr scope-map show --registry myregistry --name ci | acrkit scope-map diff - plan.json#ci\n\n" +
+			"$ acrkit scope-map diff myregistry/ci plan.json#ci\n\n" +
 			"# Fail only where rights are added\n" +
 			"$ acrkit scope-map diff before.txt after.txt --json change --jq 'any(.change == \"gained\")'",
-		Args: cmdutil.ExactArgs(2, "two files; one may be - for stdin"),
+		Args: cmdutil.ExactArgs(2, "two files, or names of scope maps; one may be - for stdin"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Before, opts.After = args[0], args[1]
 			if isStdin(opts.Before) && isStdin(opts.After) {
@@ -56,16 +57,18 @@ func newCmdDiff(f *cmdutil.Factory, runF func(context.Context, *diffOptions) err
 		},
 	}
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, rightFields)
-	cmdutil.TakeGlobals(cmd) // it asks no registry
+	azure.AddFlags(cmd)
 	return cmd
 }
 
 func diffRun(ctx context.Context, opts *diffOptions) error {
 	before, errBefore := opts.one(ctx, opts.Before)
 	after, errAfter := opts.one(ctx, opts.After)
-	if err := errors.Join(errBefore, errAfter); err != nil {
-		if errBefore == nil || errAfter == nil {
-			return err
+	if errBefore != nil || errAfter != nil {
+		for _, one := range []error{errBefore, errAfter} {
+			if one != nil && (errBefore == nil || errAfter == nil || acrkit.CodeOf(one) != acrkit.CodeUsage) {
+				return one
+			}
 		}
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: "compare the scope maps",
 			Reason: fmt.Sprintf("%v\n%v", errBefore, errAfter), Hint: acrkit.HintOf(errBefore)}

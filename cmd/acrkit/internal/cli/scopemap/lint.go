@@ -69,7 +69,8 @@ no finding; --all shows it too.
 A file has lines (# begins a comment), a JSON array, the JSON of az or ARM for one
 map or several, an ARM template, what "terraform show -json" prints, or what
 "acrkit proxy --record" wrote. - is stdin. FILE#NAME chooses a map by its name or
-its Terraform address.
+its Terraform address. What is no file is the name of a scope map in Azure, or of a
+token, whose scope map is checked.
 
 --fix prints the map with the fewest lines that have exactly the same rights, in the
 form of the file, or in the one of --format. It removes lines only; nothing is
@@ -82,14 +83,16 @@ plans and templates.`
 
 // newCmdLint returns "scope-map lint". A runF other than nil runs instead of it.
 func newCmdLint(f *cmdutil.Factory, runF func(context.Context, *lintOptions) error) *cobra.Command {
-	opts := &lintOptions{IO: f.IO, Read: readFile(f)}
+	var azure cmdutil.Azure
+	opts := &lintOptions{IO: f.IO, Read: source{f, &azure}.read}
 	cmd := &cobra.Command{
-		Use: "lint <file>...", Short: "Find what is wrong with scope maps", Long: lintLong,
+		Use: "lint {<file> | [<registry>/]<name>}...", Short: "Find what is wrong with scope maps", Long: lintLong,
 		Example: "$ acrkit scope-map lint ci-push.txt\n\n" +
+			"# The scope map of a token\n$ acrkit scope-map lint myregistry/ci-push\n\n" +
 			"# All maps of a registry\n$ az acr scope-map list --registry myregistry | acrkit scope-map lint -\n\n" +
 			"# The fewest lines, as the command that makes the map\n" +
 			"$ acrkit scope-map lint ci-push.json --fix --format az --registry myregistry",
-		Args: cmdutil.MinArgs(1, "at least one file; - is stdin"),
+		Args: cmdutil.MinArgs(1, "at least one file, or name of a scope map; - is stdin"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Files = args
 			if err := opts.complete(f); err != nil {
@@ -107,7 +110,7 @@ func newCmdLint(f *cmdutil.Factory, runF func(context.Context, *lintOptions) err
 	flags.BoolVar(&opts.Write, "write", false, "with --fix, replace the files (of lines, or a JSON array)")
 	cmdutil.EnumFlag(cmd, &opts.Format, "format", "", "with --fix, print the map as", mapfile.Formats...)
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, lintFields)
-	cmdutil.TakeGlobals(cmd, cmdutil.FlagRegistry)
+	azure.AddFlags(cmd)
 	return cmd
 }
 
@@ -271,12 +274,4 @@ func (opts *lintOptions) printOne(f findingJSON, to io.Writer) error {
 	}
 	_, err := io.WriteString(to, b.String())
 	return err
-}
-
-// isStdin reports whether an argument names standard input, or a scope map in it.
-func isStdin(arg string) bool { return arg == "-" || strings.HasPrefix(arg, "-#") }
-
-// readFile returns what reads the scope maps that an argument names.
-func readFile(f *cmdutil.Factory) func(context.Context, string) (*mapfile.File, error) {
-	return func(_ context.Context, arg string) (*mapfile.File, error) { return mapfile.Read(arg, f.IO.In) }
 }

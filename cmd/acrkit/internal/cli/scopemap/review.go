@@ -4,12 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/mapfile"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/rights"
@@ -25,56 +22,26 @@ type granted struct {
 	identities []string // the tokens with the map; nil = not known
 }
 
-// grantedReader returns what reads the map of --granted: a file, or what is in Azure.
-func grantedReader(f *cmdutil.Factory, azure *cmdutil.Azure) func(context.Context, string) (granted, error) {
-	return func(ctx context.Context, arg string) (granted, error) {
-		if isFile(arg) {
-			m, err := mapfile.ReadOne(arg, f.IO.In)
-			return granted{m: m}, err
-		}
-		reg, name, err := f.Object(arg, "a scope map or a token")
-		if err != nil {
-			return granted{}, cmdutil.Usage("--granted %q is no file, and no scope map or token can be looked up: %v",
-				arg, err)
-		}
-		explain := func(err error) error {
-			return rights.Explain(ctx, azure, reg, err, sentence.ShowScopeMaps)
-		}
-		r, err := f.Manage(ctx, reg, azure)
-		if err != nil {
-			return granted{}, err
-		}
-		g := granted{registry: cmp.Or(uselog.NameOf(r.Host()), r.Name())}
-		found, err := r.ScopeMap(ctx, name)
-		switch acrkit.CodeOf(err) {
-		case "":
-			g.identities, err = rights.TokensOf(ctx, r, found.Name)
-		case acrkit.CodeNotFound:
-			token, tokenErr := r.Token(ctx, name)
-			if acrkit.CodeOf(tokenErr) == acrkit.CodeNotFound {
-				break // the scope map is not found
-			}
-			if err = tokenErr; err == nil {
-				g.identities = []string{token.Name}
-				found, err = r.ScopeMap(ctx, token.ScopeMap)
-			}
-		}
-		if err != nil {
-			return granted{}, explain(err)
-		}
-		g.m, err = scopemap.Parse(found.Actions)
-		g.m.Name, g.m.Description = found.Name, found.Description
-		return g, err
+// granted reads the map of --granted: a file's, or one of a registry with its tokens.
+func (s source) granted(ctx context.Context, arg string) (granted, error) {
+	if isFile(arg) {
+		m, err := mapfile.ReadOne(arg, s.f.IO.In)
+		return granted{m: m}, err
 	}
-}
-
-// isFile reports whether an argument names a file, or what only a file can be named.
-func isFile(arg string) bool {
-	path, _, _ := strings.Cut(arg, "#")
-	if _, err := os.Stat(path); err == nil || arg == "" || isStdin(arg) {
-		return true
+	found, err := s.stored(ctx, arg)
+	if err != nil {
+		return granted{}, err
 	}
-	return filepath.Ext(arg[strings.LastIndexByte(arg, '/')+1:]) != ""
+	g := granted{registry: cmp.Or(uselog.NameOf(found.r.Host()), found.r.Name()), identities: []string{found.token}}
+	if found.token == "" {
+		g.identities, err = rights.TokensOf(ctx, found.r, found.Name)
+		if err != nil {
+			return granted{}, rights.Explain(ctx, s.azure, found.r.Host(), err, sentence.ShowScopeMaps)
+		}
+	}
+	g.m, err = scopemap.Parse(found.Actions)
+	g.m.Name, g.m.Description = found.Name, found.Description
+	return g, err
 }
 
 // review prints which granted rights were used.

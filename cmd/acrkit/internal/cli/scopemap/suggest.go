@@ -100,7 +100,7 @@ instead: the smallest role, and the condition that narrows it to these rights.`
 func newCmdSuggest(f *cmdutil.Factory, runF func(context.Context, *suggestOptions) error) *cobra.Command {
 	opts := &suggestOptions{IO: f.IO}
 	var azure cmdutil.Azure
-	opts.Granted = grantedReader(f, &azure)
+	opts.Granted = source{f, &azure}.granted
 	cmd := &cobra.Command{
 		Use: "suggest <source>...", Short: "Find the smallest scope map for what was used", Long: suggestLong,
 		Example: "$ acrkit proxy myregistry --record used.txt -- make release\n" +
