@@ -3,6 +3,7 @@ package interop
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -44,5 +45,19 @@ repositories/samples/app/content/read
 `
 	if err != nil || out != want {
 		t.Errorf("%v, got:\n%s\nwant:\n%s", err, out, want)
+	}
+	if *azProgram == "az" { // Debian's az cannot assign roles; see azRoles
+		return
+	}
+	out, err = s.run("", "bash", "-c", `set -euo pipefail
+		PATH="$(dirname "$ACRKIT"):$(dirname "$(command -v "$2")"):$PATH"
+		acrkit scope-map suggest "$1" --role-assignment --format az 2>/dev/null > assign.sh
+		bash assign.sh > /dev/null
+		az role assignment list --assignee 22222222-2222-2222-2222-222222222222 --scope "$(az acr show --name interop \
+			--query id --output tsv)" --query "[?condition!=null].[roleDefinitionName,condition]" --output tsv`,
+		"bash", file, *azProgram)
+	if err != nil || !strings.HasPrefix(out, "Container Registry Repository Reader\t") ||
+		!strings.Contains(out, "{'base', 'samples/app'}") {
+		t.Errorf("%v, the role assignment is %s", err, out)
 	}
 }
