@@ -81,7 +81,7 @@ var harmless = []string{
 	"XDG_DATA_HOME", "XDG_RUNTIME_DIR",
 	// Package child replaces these, and copies what is not the registry's.
 	"DOCKER_AUTH_CONFIG", "DOCKER_CONFIG", "HELM_REGISTRY_CONFIG", "REGISTRY_AUTH_FILE",
-	"TOKEN_NAME", // in a text for people
+	"TOKEN_NAME", "OBJECT_ID", // in a text for people
 	// "emulator env --for" prints these.
 	"ARM_ACTIVE_DIRECTORY_AUTHORITY_HOST", "ARM_RESOURCE_MANAGER_AUDIENCE", "ARM_RESOURCE_MANAGER_ENDPOINT",
 	"ARM_CLIENT_ID", "ARM_METADATA_HOSTNAME", "ARM_RESOURCE_PROVIDER_REGISTRATIONS", "ARM_SUBSCRIPTION_ID",
