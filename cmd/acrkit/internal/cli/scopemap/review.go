@@ -111,6 +111,8 @@ func whyUnknown(log *uselog.Log, r scopemap.Rule) string {
 		return "no source shows what a connected registry does"
 	case len(log.ShownBy(r.Action)) == 0:
 		return "no source shows uses of " + r.Action.String()
+	case log.MayMount(r):
+		return "a push may have mounted blobs from it, which the log does not show"
 	}
 	return "operations that are not known may have used it"
 }

@@ -43,7 +43,7 @@ func (k Kind) Hidden() string {
 	case Recording:
 		return "what the recorded run did not do"
 	case RepositoryEvents, Rows:
-		return "metadata/read, metadata/write and the catalog; content/read without a pull, as of a mount's source"
+		return "metadata/read, metadata/write and the catalog; content/read of what a push mounts blobs from"
 	case LoginEvents:
 		return "any right: it says who signed in"
 	}

@@ -68,6 +68,7 @@ type Log struct {
 	unclear    map[scopemap.Pattern]bool // repositories of operations that are not known
 	operations map[string]int64          // those operations
 	many       bool                      // some name was not remembered
+	pushed     bool                      // ACR has logged a push
 	skipped    int64                     // lines of other registries
 	unchosen   int64                     // lines of other identities
 }
@@ -141,6 +142,9 @@ func (l *Log) add(e event) error {
 	case used:
 		s.Used += e.count
 		for _, r := range e.rules {
+			if r.Action == acrkit.ContentWrite && (e.kind == RepositoryEvents || e.kind == Rows) {
+				l.pushed = true
+			}
 			if err := l.count(r, e); err != nil {
 				return err
 			}
@@ -247,7 +251,8 @@ func (l *Log) use(k []byte, t total) scopemap.Use {
 }
 
 // Shows reports whether a source shows the use of a right. After an operation that is not known,
-// none does for its repository.
+// none does for its repository, and content/read is not shown where something was pushed
+// ([Log.MayMount]).
 func (l *Log) Shows(r scopemap.Rule) bool {
 	for p := range l.unclear {
 		//rule:suggest-unclear
@@ -255,7 +260,15 @@ func (l *Log) Shows(r scopemap.Rule) bool {
 			return false
 		}
 	}
-	return !l.many && len(l.ShownBy(r.Action)) > 0
+	return !l.many && len(l.ShownBy(r.Action)) > 0 && !l.MayMount(r)
+}
+
+// MayMount reports whether a right may have been used by a push into another repository, which
+// took over blobs from one that it could read. It is not documented that ACR logs such a mount
+// as a pull.
+func (l *Log) MayMount(r scopemap.Rule) bool {
+	//rule:suggest-mount
+	return r.Action == acrkit.ContentRead && l.pushed
 }
 
 // ShownBy returns the sources that show uses of an action, and have lines.

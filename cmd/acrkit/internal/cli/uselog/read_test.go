@@ -59,38 +59,46 @@ func TestRead(t *testing.T) {
 		"forbidden":                              {change(`"404"`, `"403"`), "", ""},
 		"throttled":                              {change(`"404"`, `"429"`), "", ""},
 		"failed":                                 {change(`"404"`, `"503"`), "", ""},
-		"a push":                                 {change(`"Pull"`, `"Push"`), "repositories/tipster-service/content/read repositories/tipster-service/content/write", ""},
-		"a delete of a repository":               {change(`"Pull"`, `"DeleteRepository"`), "repositories/tipster-service/content/delete", ""},
-		"an untag":                               {change(`"Pull"`, `"Untag"`), "repositories/tipster-service/content/delete", ""},
-		"by the retention policy":                {change(`"Pull"`, `"PurgeManifest"`), "", ""},
-		"a number as status":                     {change(`"404"`, `200`), "repositories/tipster-service/content/read", ""},
-		"not a status":                           {change(`"404"`, `"OK"`), "", `its result is no status code: "OK"`},
-		"no result":                              {change(`"resultDescription": "404", `, ``), "", "its result is no status code"},
-		"another table":                          {change("RepositoryEvents", "TaskEvents"), "", `it is of "ContainerRegistryTaskEvents"`},
-		"a name that is none":                    {change(`"tipster-service"`, `"A B"`), "", `"A B" is no name of a repository`},
-		"no repository":                          {change(`"tipster-service"`, `"<nil>"`), "", `"" is no name of a repository`},
-		"no time":                                {change(`"time"`, `"tim"`), "", `it has no time in "timegenerated"`},
-		"a time that is none":                    {change("2025-01-30T", "yesterday "), "", "is no time such as"},
-		"another century":                        {change("2025-01", "1601-01"), "", "another century"},
-		"twice the same":                         {change(`"RegionStamp"`, `"Identity":"user@example.com","RegionStamp"`), "repositories/tipster-service/content/read", ""},
-		"twice and differently":                  {change(`"RegionStamp"`, `"Identity":"other","RegionStamp"`), "", `it says twice, and differently, what is "identity"`},
-		"escapes":                                {change(`"tipster-service"`, `"tipster\u002dservice"`), "repositories/tipster-service/content/read", ""},
-		"cut":                                    {recorded[:len(recorded)-40], "", "it ends before the JSON does"},
-		"not JSON":                               {change(`"location":`, `location:`), "", `it is not JSON: 'l'`},
-		"a decision":                             {decision, readA + " " + writeA, ""},
+		"a push": {change(`"Pull"`, `"Push"`),
+			"repositories/tipster-service/content/read repositories/tipster-service/content/write", ""},
+		"a delete of a repository": {change(`"Pull"`, `"DeleteRepository"`),
+			"repositories/tipster-service/content/delete", ""},
+		"an untag":                {change(`"Pull"`, `"Untag"`), "repositories/tipster-service/content/delete", ""},
+		"by the retention policy": {change(`"Pull"`, `"PurgeManifest"`), "", ""},
+		"a number as status":      {change(`"404"`, `200`), "repositories/tipster-service/content/read", ""},
+		"not a status":            {change(`"404"`, `"OK"`), "", `its result is no status code: "OK"`},
+		"no result":               {change(`"resultDescription": "404", `, ``), "", "its result is no status code"},
+		"another table": {change("RepositoryEvents", "TaskEvents"), "",
+			`it is of "ContainerRegistryTaskEvents"`},
+		"a name that is none": {change(`"tipster-service"`, `"A B"`), "", `"A B" is no name of a repository`},
+		"no repository":       {change(`"tipster-service"`, `"<nil>"`), "", `"" is no name of a repository`},
+		"no time":             {change(`"time"`, `"tim"`), "", `it has no time in "timegenerated"`},
+		"a time that is none": {change("2025-01-30T", "yesterday "), "", "is no time such as"},
+		"another century":     {change("2025-01", "1601-01"), "", "another century"},
+		"twice the same": {change(`"RegionStamp"`, `"Identity":"user@example.com","RegionStamp"`),
+			"repositories/tipster-service/content/read", ""},
+		"twice and differently": {change(`"RegionStamp"`, `"Identity":"other","RegionStamp"`), "",
+			`it says twice, and differently, what is "identity"`},
+		"escapes": {change(`"tipster-service"`, `"tipster\u002dservice"`),
+			"repositories/tipster-service/content/read", ""},
+		"cut":        {recorded[:len(recorded)-40], "", "it ends before the JSON does"},
+		"not JSON":   {change(`"location":`, `location:`), "", `it is not JSON: 'l'`},
+		"a decision": {decision, readA + " " + writeA, ""},
 		"a decision about the catalog": {decide("repository:a:pull,push", "registry:catalog:*"),
 			"repositories/*/metadata/read", ""},
-		"denied":                    {decide(`"allowed"`, `"denied"`), "", ""},
-		"challenged":                {decide(`"allowed"`, `"challenged"`), "", ""},
-		"faulted":                   {decide(`"allowed"`, `"faulted"`), "", ""},
-		"asked for and not used":    {decide("/v2/a/manifests/v1", "/oauth2/token"), "", ""},
-		"a decision without a path": {decide(`"path"`, `"way"`), "", `a decision without "path": print it with --json time,`},
-		"another outcome":           {decide(`"allowed"`, `"perhaps"`), "", `"perhaps" is no outcome`},
+		"denied":                 {decide(`"allowed"`, `"denied"`), "", ""},
+		"challenged":             {decide(`"allowed"`, `"challenged"`), "", ""},
+		"faulted":                {decide(`"allowed"`, `"faulted"`), "", ""},
+		"asked for and not used": {decide("/v2/a/manifests/v1", "/oauth2/token"), "", ""},
+		"a decision without a path": {decide(`"path"`, `"way"`), "",
+			`a decision without "path": print it with --json time,`},
+		"another outcome": {decide(`"allowed"`, `"perhaps"`), "", `"perhaps" is no outcome`},
 		"a scope that is cut": {decide("repository:a:pull,push", "repository:a:pull,pu…"), "",
 			"its required scope"},
 		"a sign-in":             {login, "", ""},
 		"nothing that is known": {`{"a":1}`, "", "it has no columns of a log that is known"},
-		"deeper than anything":  {`{"a":` + strings.Repeat("[", 101) + strings.Repeat("]", 101) + `}`, "", "nested deeper than 100"},
+		"deeper than anything": {`{"a":` + strings.Repeat("[", 101) + strings.Repeat("]", 101) + `}`, "",
+			"nested deeper than 100"},
 	} {
 		// A good line beside it, so that the source is a log.
 		l, err := readAll(t, Choice{Identities: []string{"user@example.com", "ci"}}, 0,
@@ -112,7 +120,8 @@ func TestRead(t *testing.T) {
 			t.Errorf("%s: %q, want %q on line 1", name, missing, tt.error)
 		}
 	}
-	if l, err := readAll(t, Choice{}, 0, `{"a":`+strings.Repeat("[", 100)+strings.Repeat("]", 100)+`}`+"\n"+login); err != nil ||
+	if l, err := readAll(t, Choice{}, 0, `{"a":`+strings.Repeat("[", 100)+strings.Repeat("]", 100)+`}`+"\n"+
+		login); err != nil ||
 		!strings.Contains(l.Missing()[0], "no columns") {
 		t.Errorf("100 deep: %v, %v", err, l.Missing())
 	}
@@ -146,11 +155,12 @@ func TestRead_refused(t *testing.T) {
 		"one as a list": {`["repositories/a/content/read"]`, "it is a scope map"},
 		"one of az": {"{\n  \"actions\": [\"repositories/a/content/read\"],\n  \"name\": \"x\"\n}\n",
 			"it is a scope map"},
-		"of ARM":            {`{"properties":{"actions":["repositories/a/content/read"]}}`, "it is a scope map"},
-		"CNCF distribution": {`{"go.version":"go1.22","level":"info","http.request.method":"GET"}` + "\n", "it is no log"},
-		"Harbor, CSV":       {"id,username,repository,tag,op_time\n1,a,b,c,d\n", "it is no log"},
-		"half a line":       {recorded[:90], "no line of it can be read; line 1: it ends before the JSON does"},
-		"UTF-16":            {"\xff\xfe{\x00", "it is UTF-16 text"},
+		"of ARM": {`{"properties":{"actions":["repositories/a/content/read"]}}`, "it is a scope map"},
+		"CNCF distribution": {`{"go.version":"go1.22","level":"info","http.request.method":"GET"}` + "\n",
+			"it is no log"},
+		"Harbor, CSV": {"id,username,repository,tag,op_time\n1,a,b,c,d\n", "it is no log"},
+		"half a line": {recorded[:90], "no line of it can be read; line 1: it ends before the JSON does"},
+		"UTF-16":      {"\xff\xfe{\x00", "it is UTF-16 text"},
 		"another version": {strings.Replace(recordingText, "recording 1", "recording 2", 1),
 			"of version 2 is not read"},
 	} {
@@ -177,7 +187,8 @@ func TestRead_refused(t *testing.T) {
 // TestRead_broken: broken lines are named with their number, in every form, and the rest counts.
 func TestRead_broken(t *testing.T) {
 	good := func(n int) string {
-		return fmt.Sprintf(`{"TimeGenerated":"2026-01-0%dT00:00:00Z","OperationName":"Pull","Repository":"a","ResultDescription":"200"}`,
+		return fmt.Sprintf(
+			`{"TimeGenerated":"2026-01-0%dT00:00:00Z","OperationName":"Pull","Repository":"a","ResultDescription":"200"}`,
 			n)
 	}
 	bad := `{"TimeGenerated":"2026-01-01T00:00:00Z","OperationName":"Pull","Repository":"a","ResultDescription":"?"}`
@@ -281,17 +292,20 @@ func TestCheck(t *testing.T) {
 		code   acrkit.Code
 		want   string
 	}{
-		"one of each":            {Choice{}, row(one, "a") + row(one, "a"), 2, "", ""},
-		"two identities":         {Choice{}, row(one, "a") + row(one, "b") + row(one, "b"), 3, acrkit.CodeUsage, `several identities: "b" (lines: 2), "a" (lines: 1); choose with --identity`},
-		"one with none":          {Choice{}, row(one, "a") + row(one, ""), 2, acrkit.CodeUsage, `"" (lines: 1)`},
-		"one chosen":             {Choice{Identities: []string{"B"}}, row(one, "a") + row(one, "b"), 1, "", ""},
-		"both chosen":            {Choice{Identities: []string{"a", "b"}}, row(one, "a") + row(one, "b"), 2, "", ""},
-		"none chosen":            {Choice{Identities: []string{""}}, row(one, "a") + row(one, ""), 1, "", ""},
-		"one that is not there":  {Choice{Identities: []string{"c"}}, row(one, "a"), 0, acrkit.CodeNotFound, `no line is of "c"; there are "a" (lines: 1)`},
-		"two registries":         {Choice{}, row(one, "a") + row(two, "a"), 2, acrkit.CodeUsage, "several registries"},
-		"one registry chosen":    {Choice{Registry: "ONE"}, row(one, "a") + row(two, "a"), 1, "", ""},
-		"another registry's log": {Choice{Registry: "one"}, row(two, "a"), 0, acrkit.CodeUsage, `no line is of the registry "one"; they are of "two"`},
-		"a registry of no name":  {Choice{Registry: "one"}, row("localhost:5443", "a"), 1, "", ""},
+		"one of each": {Choice{}, row(one, "a") + row(one, "a"), 2, "", ""},
+		"two identities": {Choice{}, row(one, "a") + row(one, "b") + row(one, "b"), 3, acrkit.CodeUsage,
+			`several identities: "b" (lines: 2), "a" (lines: 1); choose with --identity`},
+		"one with none": {Choice{}, row(one, "a") + row(one, ""), 2, acrkit.CodeUsage, `"" (lines: 1)`},
+		"one chosen":    {Choice{Identities: []string{"B"}}, row(one, "a") + row(one, "b"), 1, "", ""},
+		"both chosen":   {Choice{Identities: []string{"a", "b"}}, row(one, "a") + row(one, "b"), 2, "", ""},
+		"none chosen":   {Choice{Identities: []string{""}}, row(one, "a") + row(one, ""), 1, "", ""},
+		"one that is not there": {Choice{Identities: []string{"c"}}, row(one, "a"), 0, acrkit.CodeNotFound,
+			`no line is of "c"; there are "a" (lines: 1)`},
+		"two registries":      {Choice{}, row(one, "a") + row(two, "a"), 2, acrkit.CodeUsage, "several registries"},
+		"one registry chosen": {Choice{Registry: "ONE"}, row(one, "a") + row(two, "a"), 1, "", ""},
+		"another registry's log": {Choice{Registry: "one"}, row(two, "a"), 0, acrkit.CodeUsage,
+			`no line is of the registry "one"; they are of "two"`},
+		"a registry of no name": {Choice{Registry: "one"}, row("localhost:5443", "a"), 1, "", ""},
 	} {
 		l, err := readAll(t, tt.choice, 0, tt.text)
 		if l.Lines() != tt.lines || acrkit.CodeOf(err) != tt.code ||
@@ -311,7 +325,11 @@ func TestShows(t *testing.T) {
 		texts []string
 		shown string
 	}{
-		"events":                    {[]string{events}, "content/read content/write content/delete"},
+		"events": {[]string{events}, "content/read content/write content/delete"},
+		"a push": {[]string{replaceOnce(t, events, `"Pull"`, `"Push"`)}, "content/write content/delete"},
+		"a push and a recording": {[]string{replaceOnce(t, events, `"Pull"`, `"Push"`),
+			replaceOnce(t, recordingText, "myregistry", "example")},
+			"content/write content/delete metadata/read metadata/write"},
 		"sign-ins":                  {[]string{login}, ""},
 		"decisions":                 {[]string{decision}, allShown},
 		"a recording":               {[]string{recordingText}, allShown},
@@ -378,7 +396,8 @@ func TestLimits(t *testing.T) {
 	var many strings.Builder
 	const names = 10_000
 	for i := range names + 1 {
-		fmt.Fprintf(&many, `{"TimeGenerated":"2026-01-01T00:00:00Z","OperationName":"Frob","Repository":"a%d","ResultDescription":"200"}`+"\n", i)
+		fmt.Fprintf(&many,
+			`{"TimeGenerated":"2026-01-01T00:00:00Z","OperationName":"Frob","Repository":"a%d","ResultDescription":"200"}`+"\n", i)
 	}
 	text := many.String()
 	l, err := readAll(t, Choice{}, 0, text[:strings.LastIndex(strings.TrimSpace(text), "\n")])
@@ -404,7 +423,8 @@ func TestLimits(t *testing.T) {
 // FuzzObject: a text is read exactly if encoding/json reads it as an object, and with the same
 // keys and values.
 func FuzzObject(f *testing.F) {
-	for _, text := range []string{recorded, decision, login, `{}`, `{"a":[1,-2.5e+3,{"b":null}],"c":"\u00e9\\\""}`, `{"a":01}`,
+	for _, text := range []string{recorded, decision, login, `{}`, `{"a":[1,-2.5e+3,{"b":null}],"c":"\u00e9\\\""}`,
+		`{"a":01}`,
 		`{"a" : true }`, `[{}]`, `{"a":"` + "\x01" + `"}`, `{"a":1,}`} {
 		f.Add([]byte(text))
 	}
@@ -453,7 +473,8 @@ func FuzzRead(f *testing.F) {
 		"ci", "200"}}) {
 		f.Add(text)
 	}
-	for _, text := range []string{recorded, decision, login, recordingText, "[", "[{]", `{"records":[{}]}`, `{"tables":[{"rows":[[]]}]}`,
+	for _, text := range []string{recorded, decision, login, recordingText, "[", "[{]", `{"records":[{}]}`,
+		`{"tables":[{"rows":[[]]}]}`,
 		"operation,count,first,last,repository\nPull,5,2026-01-01,2026-01-02,a\n"} {
 		f.Add(text)
 	}
