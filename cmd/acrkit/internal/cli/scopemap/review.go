@@ -66,10 +66,11 @@ func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, m scope
 		default:
 			row.Change = changeKeep
 		}
-		switch u.State {
-		case scopemap.Unknown:
+		switch {
+		case u.State == scopemap.Unknown,
+			u.State == scopemap.Used && u.Rule.Pattern.IsWildcard() && !log.Shows(u.Rule): // it is not narrowed
 			row.Why = whyUnknown(log, u.Rule)
-		case scopemap.Unused:
+		case u.State == scopemap.Unused:
 			row.Why = "not in " + strings.Join(log.ShownBy(u.Rule.Action), ", ")
 		}
 		all = append(all, row)
