@@ -239,8 +239,14 @@ func (c *crashes) choose(rng *rand.Rand) *crash {
 		return nil
 	}
 	k := c.steps[c.next/2%len(c.steps)]
-	k.effect, k.times = c.next%2 == 1, 1+rng.IntN(k.times)
+	k.effect = c.next%2 == 1
 	c.next++
+	// A rotation may make fewer calls than another one did, so the first is the one to begin with.
+	if c.hits[crash{step: k.step, effect: k.effect}] == 0 {
+		k.times = 1
+	} else {
+		k.times = 1 + rng.IntN(k.times)
+	}
 	return &k
 }
 
