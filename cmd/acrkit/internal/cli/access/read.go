@@ -156,15 +156,26 @@ func keep[T any](rd *reader, what string, to *spool.Spool, items iter.Seq2[T, er
 	return nil
 }
 
-// assignments reads role assignments and definitions.
+// assignments reads role assignments, and their definitions after them: a role that was defined
+// and assigned between the two would be one that is not known.
 func (rd *reader) assignments(ctx context.Context) error {
+	list := spool.New(rd.memory)
+	defer list.Close()
+	err := keep(rd, "role assignments", list, rd.r.Assignments(ctx), func(a manage.Assignment) (string, any) {
+		return strings.ToLower(a.ID), a
+	})
+	if err != nil {
+		if err := rd.denied(ctx, "the role assignments", err); err != nil {
+			return err
+		}
+	}
 	roles, err := rd.roles(ctx)
 	if err != nil {
 		return err
 	}
-	for a, err := range rd.r.Assignments(ctx) {
+	for a, err := range spool.Values[manage.Assignment](list) {
 		if err != nil {
-			return rd.denied(ctx, "the role assignments", err)
+			return err
 		}
 		if err := rd.add(rd.query.Assignment(rd.settings, a, roleOf(roles, a))...); err != nil {
 			return err

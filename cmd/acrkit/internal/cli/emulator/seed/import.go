@@ -131,10 +131,10 @@ func readAzure(ctx context.Context, opts *importOptions, r *manage.Registry) (x 
 	if x.tokens, err = collect(opts.IO, "tokens", r.Tokens(ctx)); err != nil {
 		return nil, err
 	}
-	if x.roles, err = r.Roles(ctx); err != nil {
+	if x.assignments, err = collect(opts.IO, "role assignments", r.Assignments(ctx)); err != nil {
 		return nil, err
 	}
-	x.assignments, err = collect(opts.IO, "role assignments", r.Assignments(ctx))
+	x.roles, err = r.Roles(ctx) // after the assignments, which may be of new roles
 	return x, err
 }
 
