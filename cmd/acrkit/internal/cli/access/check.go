@@ -190,35 +190,49 @@ func (c *checker) token(ctx context.Context) error {
 	return c.denied(ctx, "the scope map "+t.ScopeMap, err)
 }
 
-// principal reads the role assignments of an object id.
+// principal reads the role assignments of an object id, and their definitions after them, as
+// [reader.assignments] does.
 func (c *checker) principal(ctx context.Context, settings manage.Settings) error {
+	assigned, err := c.assigned(ctx)
+	if err != nil {
+		if err := c.denied(ctx, "the role assignments", err); err != nil {
+			return err
+		}
+	}
 	roles, err := c.r.Roles(ctx)
 	if err != nil {
 		if err := c.denied(ctx, "the role definitions", err); err != nil {
 			return err
 		}
 	}
-	query, assigned := c.opts.Query, false
+	query := c.opts.Query
 	query.Member = true
-	for a, err := range c.r.AssignmentsOf(ctx, c.opts.Who) {
-		if err != nil {
-			return c.denied(ctx, "the role assignments", err)
-		}
-		assigned = true
+	for _, a := range assigned {
 		c.grants = append(c.grants, query.Assignment(settings, a, roleOf(roles, a))...)
 	}
-	if assigned {
-		return nil
+	return nil
+}
+
+// assigned returns the role assignments of the object id; with an error, those before it.
+func (c *checker) assigned(ctx context.Context) (all []manage.Assignment, err error) {
+	for a, err := range c.r.AssignmentsOf(ctx, c.opts.Who) {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, a)
+	}
+	if len(all) > 0 {
+		return all, nil
 	}
 	for a, err := range c.r.Assignments(ctx) { // a group, of which Azure takes no object id above
 		if err != nil {
-			return c.denied(ctx, "the role assignments", err)
+			return all, err
 		}
 		if strings.EqualFold(a.PrincipalID, c.opts.Who) {
-			c.grants = append(c.grants, query.Assignment(settings, a, roleOf(roles, a))...)
+			all = append(all, a)
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // denied keeps that something could not be read for lack of a right, and returns every
