@@ -16,6 +16,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/auth/azureauth"
+	"github.com/acrkit/acrkit/internal/clock"
 	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/internal/wire"
 )
@@ -86,23 +87,11 @@ func New(cred azcore.TokenCredential, opts *Options) (*Client, error) {
 		c.opts.Now = time.Now
 	}
 	if c.opts.Sleep == nil {
-		c.opts.Sleep = sleep
+		c.opts.Sleep = clock.Sleep
 	}
 	base, _ := wire.Base(c.opts.Transport)
 	c.opts.Transport = stall.Wrap(base)
 	return c, nil
-}
-
-// sleep waits by the machine's clock.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
 }
 
 // bearer is a source of Entra tokens as azcore wants it: its errors are [*acrkit.Error].

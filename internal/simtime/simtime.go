@@ -90,7 +90,7 @@ func (g *Group) Run(n int, do func(i int)) error {
 	}
 	var err error
 	for more := true; more; {
-		time.Sleep(time.Millisecond) // a request that is held tells nobody
+		time.Sleep(time.Millisecond) // a held request sends no signal
 		if more, err = g.step(); err != nil {
 			return err
 		}

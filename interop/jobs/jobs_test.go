@@ -80,7 +80,7 @@ func TestJobs(t *testing.T) {
 }
 
 // maxOptional is how many optional rights there may be in all: one more is a right that
-// nobody has looked at.
+// was not reviewed.
 const maxOptional = 5
 
 // TestTable: the table has the jobs of this package and no others.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit/acrtest"
+	"github.com/acrkit/acrkit/internal/clock"
 )
 
 // loadClock is that of the rotations.
@@ -19,16 +20,7 @@ type realClock struct{}
 
 func (realClock) Now() time.Time { return time.Now() }
 
-func (realClock) Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
+func (realClock) Sleep(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, d) }
 
 const (
 	// part is by how much the clock moves at most at a time, and pause by how much it moves

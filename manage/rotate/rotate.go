@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/clock"
 	"github.com/acrkit/acrkit/internal/redact"
 	"github.com/acrkit/acrkit/manage"
 	"github.com/acrkit/acrkit/manage/sink"
@@ -171,13 +172,4 @@ type machine struct{}
 
 func (machine) Now() time.Time { return time.Now() }
 
-func (machine) Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
+func (machine) Sleep(ctx context.Context, d time.Duration) error { return clock.Sleep(ctx, d) }

@@ -3,6 +3,8 @@ package cmdutil
 import (
 	"context"
 	"time"
+
+	"github.com/acrkit/acrkit/internal/clock"
 )
 
 // Pause waits for d by the command's clock; it returns early with the error of ctx.
@@ -10,17 +12,5 @@ func (f *Factory) Pause(ctx context.Context, d time.Duration) error {
 	if f.Sleep != nil {
 		return f.Sleep(ctx, d)
 	}
-	return Pause(ctx, d)
-}
-
-// Pause waits for d, or until ctx ends, and then returns its cause.
-func Pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
+	return clock.Sleep(ctx, d)
 }

@@ -92,7 +92,7 @@ becomes the names that were used. The exit code is 8 if something can be taken a
 
 --wildcards replaces three or more names under PREFIX/ that used the same action by
 PREFIX/*, the longest prefix first, and never by *; with --granted, it keeps wildcards.
-They also allow repositories that nobody used.
+They also allow repositories that were not used.
 
 --role-assignment prints what an Entra identity needs in a registry in ABAC mode
 instead: the smallest role, and the condition that narrows it to these rights.`

@@ -13,6 +13,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/emulator/target"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/emulator/control"
+	"github.com/acrkit/acrkit/internal/clock"
 	"github.com/acrkit/acrkit/internal/visible"
 )
 
@@ -154,7 +155,7 @@ func (opts *options) follow(ctx context.Context, cl *control.Client, q control.D
 			if time.Since(lost) > reconnectTime {
 				return err
 			}
-			if err := cmdutil.Pause(ctx, reconnectStep); err != nil {
+			if err := clock.Sleep(ctx, reconnectStep); err != nil {
 				return err
 			}
 			continue
