@@ -20,6 +20,7 @@ type diffOptions struct {
 	Exporter *cmdutil.Exporter
 
 	Before, After string
+	Only          string // gained or lost; "" = both
 }
 
 const diffLong = `Compare the rights of two scope maps, not their lines. The order of lines makes no
@@ -31,7 +32,8 @@ Files are those that "acrkit scope-map lint" reads; FILE#NAME chooses a map, and
 of the two may be - for stdin. What is no file is the name of a scope map in Azure, or
 of a token.
 
-The exit code is 0 if both maps decide every request alike, and 8 if they do not.`
+The exit code is 0 if both maps decide every request alike, and 8 if they do not. With
+--only, it is 8 only if such rights are found, and the others are not printed.`
 
 // newCmdDiff returns "scope-map diff". A runF other than nil runs instead of it.
 func newCmdDiff(f *cmdutil.Factory, runF func(context.Context, *diffOptions) error) *cobra.Command {
@@ -43,7 +45,7 @@ func newCmdDiff(f *cmdutil.Factory, runF func(context.Context, *diffOptions) err
 			"# What Terraform is about to change\n$ terraform show -json plan > plan.json\n" +
 			"$ acrkit scope-map diff myregistry/ci plan.json#ci\n\n" +
 			"# Fail only where rights are added\n" +
-			"$ acrkit scope-map diff before.txt after.txt --json change --jq 'any(.change == \"gained\")'",
+			"$ acrkit scope-map diff before.txt after.txt --only gained",
 		Args: cmdutil.ExactArgs(2, "two files, or names of scope maps; one may be - for stdin"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Before, opts.After = args[0], args[1]
@@ -56,6 +58,7 @@ func newCmdDiff(f *cmdutil.Factory, runF func(context.Context, *diffOptions) err
 			return diffRun(cmd.Context(), opts)
 		},
 	}
+	cmdutil.EnumFlag(cmd, &opts.Only, "only", "", "compare only what was", gained, lost)
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, rightFields)
 	azure.AddFlags(cmd)
 	return cmd
@@ -74,10 +77,10 @@ func diffRun(ctx context.Context, opts *diffOptions) error {
 			Reason: fmt.Sprintf("%v\n%v", errBefore, errAfter), Hint: acrkit.HintOf(errBefore)}
 	}
 	d := scopemap.Diff(before, after)
-	if err := printDifference(ctx, opts.IO, opts.Exporter, d); err != nil {
+	if err := printDifference(ctx, opts.IO, opts.Exporter, d, opts.Only); err != nil {
 		return err
 	}
-	if d.Same() {
+	if only(d, opts.Only).Same() {
 		return nil
 	}
 	return cmdutil.Exit(cmdutil.ExitFound)

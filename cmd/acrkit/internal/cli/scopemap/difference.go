@@ -66,15 +66,29 @@ func (r rightJSON) cells() []string {
 	return []string{r.Change, strings.Join(actions, ","), where}
 }
 
-// printDifference prints which rights were gained and lost, on which repositories, and on
-// stderr whether the second map allows more than the first. Nothing is cut on a terminal: what
-// a right does not contain is as important as what it does.
-func printDifference(ctx context.Context, s *iostreams.IOStreams, e *cmdutil.Exporter, d scopemap.Difference) error {
+// only returns the part of a difference that was gained or that was lost; all of it if change
+// is empty.
+func only(d scopemap.Difference, change string) scopemap.Difference {
+	switch change {
+	case gained:
+		d.Lost = nil
+	case lost:
+		d.Gained = nil
+	}
+	return d
+}
+
+// printDifference prints which rights were gained and lost, or one of both, on which
+// repositories, and on stderr whether the second map allows more than the first. Nothing is cut
+// on a terminal: what a right does not contain is as important as what it does.
+func printDifference(ctx context.Context, s *iostreams.IOStreams, e *cmdutil.Exporter, d scopemap.Difference,
+	change string) error {
+	shown := only(d, change)
 	if e != nil {
-		if err := e.Write(ctx, s, newRightsJSON(d)); err != nil {
+		if err := e.Write(ctx, s, newRightsJSON(shown)); err != nil {
 			return err
 		}
-	} else if _, err := io.WriteString(s.Out, differenceText(s, d)); err != nil {
+	} else if _, err := io.WriteString(s.Out, differenceText(s, shown)); err != nil {
 		return err
 	}
 	switch {

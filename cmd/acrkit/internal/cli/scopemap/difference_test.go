@@ -46,7 +46,7 @@ func TestPrintDifference(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, _, out, errOut := iostreams.Test()
 			d := scopemap.Diff(tt.before, tt.after)
-			if err := printDifference(t.Context(), s, nil, d); err != nil {
+			if err := printDifference(t.Context(), s, nil, d, ""); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.out, out.String()) + cmp.Diff(tt.summary, errOut.String()); diff != "" {
@@ -55,7 +55,7 @@ func TestPrintDifference(t *testing.T) {
 			// On a terminal, every word is there and fits.
 			out.Reset()
 			s.SetTTY(false, true, true)
-			if err := printDifference(t.Context(), s, nil, d); err != nil {
+			if err := printDifference(t.Context(), s, nil, d, ""); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(out.String()) {

@@ -62,10 +62,11 @@ func TestNewCmdLint_wrong_usage(t *testing.T) {
 
 func TestNewCmdDiff_wrong_usage(t *testing.T) {
 	for line, words := range map[string]string{
-		"":         "needs two files",
-		"a":        "needs two files",
-		"a b c":    "takes 2 argument",
-		"-- - -#x": "stdin (-) can be read once",
+		"":               "needs two files",
+		"a":              "needs two files",
+		"a b c":          "takes 2 argument",
+		"-- - -#x":       "stdin (-) can be read once",
+		"a b --only new": "valid values are {gained|lost}",
 	} {
 		clitest.WrongUsage(t, newCmdDiff(clitest.Factory(nil), func(context.Context, *diffOptions) error {
 			t.Errorf("%s: the command ran", line)
