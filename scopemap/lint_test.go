@@ -124,11 +124,15 @@ func TestLint_invalidLines(t *testing.T) {
 		{"repositories/dev*/content/read", "invalid-wildcard", ""},
 		{"repositories/*/app/content/read", "invalid-wildcard", ""},
 		{"repositories/app//content/read", "invalid-repository", "app/content/read"},
-		{"repositories/app:v1/content/read", "invalid-repository", ""},
+		{"repositories/app:v1/content/read", "invalid-repository", "app/content/read"},
+		{"repositories/app@sha256:0a/content/delete", "invalid-repository", "app/content/delete"},
+		{"repositories/App:/content/read", "invalid-repository", "app/content/read"},
 		{"repositories/a b/content/read", "invalid-repository", ""},
 		{"repositories/App/content/read", "upper-case", "app/content/read"},
 		{"Repositories/app/Content/Read", "upper-case", "app/content/read"},
 		{"Gateway/g/config/read", "upper-case", "gateway/g/config/read"},
+		{"gateway/Edge1/config/read", "upper-case", "gateway/edge1/config/read"},
+		{"gateways/edge1/message/read", "missing-prefix", "gateway/edge1/message/read"},
 		{"gateway/g/config/delete", "invalid-action", ""},
 		{"gateway/g", "invalid-action", ""},
 		{" repositories/app/content/read\t", "invalid-line", "app/content/read"},
@@ -139,7 +143,36 @@ func TestLint_invalidLines(t *testing.T) {
 		{"repositories/", "invalid-line", ""},
 		{"repositories/content/read", "invalid-line", ""},
 		{"repositories//content/read", "invalid-line", ""},
-		{"repositories/app", "invalid-line", ""},
+		{"repositories/content", "invalid-line", ""},
+		{"repositories/pull", "invalid-line", ""},
+		{"repositories/app", "invalid-action", ""},
+		{"repositories/*", "invalid-action", ""},
+		{"repositories/*/signatures/read", "invalid-action", "*/content/read"},
+		{"repositories/lib/*/referrers/list", "invalid-action", "lib/*/metadata/read"},
+		{"repositories/lib/*/base/pull", "invalid-action invalid-wildcard", ""},
+		{"content/read", "invalid-action", ""},
+		{"push", "invalid-action", ""},
+		{"pull,push", "invalid-line", ""},
+		{"repository:lib/app:pull,push", "invalid-action", "lib/app/content/read lib/app/content/write"},
+		{"repository:lib/*:pull,metadata_read", "invalid-action", "lib/*/content/read lib/*/metadata/read"},
+		{"repository:lib/app:pull,fly", "invalid-action", ""},
+		{"repository:lib*:pull", "invalid-action", ""},
+		{"repository:pull", "invalid-action", ""},
+		{"Microsoft.ContainerRegistry/registries/pull/read", "invalid-action", ""},
+		{"Microsoft.ContainerRegistry/registries/repositories/content/read", "invalid-action", ""},
+		{"repositories/${var.app}/content/read", "invalid-repository", ""},
+		{"repositories/${each.key}/*/content/write", "invalid-repository", ""},
+		{"repositories/{{ app }}/pull", "invalid-action invalid-repository", ""},
+		{"repositories/lib/<name>/content/read", "invalid-repository", ""},
+		{"${var.prefix}/content/read", "invalid-repository", ""},
+		{"app metadata/read content/read", "invalid-line", "app/metadata/read app/content/read"},
+		{"--repository 'lib/*' content/write \\", "invalid-line", "lib/*/content/write"},
+		{"--add-gateway Edge config/read message/write", "invalid-line",
+			"gateway/edge/config/read gateway/edge/message/write"},
+		{"repositories/app metadata/read content/read", "invalid-line", "app/metadata/read app/content/read"},
+		{"repositories/a/content/read, repositories/b/*/content/read", "invalid-line", "a/content/read b/*/content/read"},
+		{"repositories/a/content/read and so on", "invalid-action", ""},
+		{"- repositories/app/content/read", "invalid-line", "app/content/read"},
 		{"registry:catalog:*", "invalid-line", ""},
 		{"samples/app:pull", "invalid-line", ""},
 		{"repositories/" + strings.Repeat("a", 600) + "/content/read", "invalid-line", ""},
@@ -168,6 +201,26 @@ func TestLint_invalidLines(t *testing.T) {
 				t.Errorf("no line instead of %q", tt.line)
 			}
 		})
+	}
+}
+
+func TestLint_reasons(t *testing.T) {
+	for line, want := range map[string]string{
+		"repositories/${var.Team}/*/content/read": "another program fills in",
+		"repositories/lib/app":                    "is no action",
+		"repositories/lib":                        "has no action after lib;",
+		"repositories/pull":                       "names no repository",
+		"content/write":                           "names no repository",
+		"repositories/app:v1/content/read":        "a right is to all of a repository",
+		"repository:app:pull":                     "the scope of a token",
+		"gateways/edge1/config/read":              "begins with gateways/ instead of gateway/",
+		"Microsoft.ContainerRegistry/registries/repositories/metadata/read": "a permission of a role",
+		" \t": "is empty",
+	} {
+		found := scopemap.Lint([]string{line})
+		if len(found) != 1 || !strings.Contains(found[0].Reason, want) {
+			t.Errorf("%q: %v, want one with %q", line, found, want)
+		}
 	}
 }
 

@@ -30,43 +30,130 @@ func invalid(i int, line string) []Finding {
 			Reason: reason, Instead: instead})
 	}
 	lower := strings.ToLower(line)
-	tidy := strings.Trim(line, " \t\r\n\"',/")
+	tidy := strings.Trim(line, " \t\r\n\"'`,/-")
 	kind, rest, _ := strings.Cut(lower, "/")
+	var several []string
+	if len(line) <= maxLine {
+		several = linesIn(lower)
+	}
 	switch {
 	case len(line) > maxLine:
 		add(InvalidLine, fmt.Sprintf("the line is longer than %d bytes", maxLine))
+	case strings.TrimSpace(line) == "":
+		add(InvalidLine, "the line is empty")
 	case isLine(tidy):
 		add(InvalidLine, "the line has characters around it that are no part of it", tidy)
 	case isLine(lower):
 		add(UpperCase, "the service takes lower case only; az changes to it, ARM and Terraform do not", lower)
+	case len(several) > 0:
+		add(InvalidLine, "the line has several parts; each action of a scope map is one whole text", several...)
 	case kind == "gateway":
 		add(InvalidAction, "a gateway line ends with config/read, config/write, message/read or message/write")
 	case kind == "repositories":
 		invalidRight(rest, add)
-	case kind == "repository" && isLine("repositories/"+rest):
-		add(MissingPrefix, "the line begins with repository/ instead of repositories/", "repositories/"+rest)
+	case prefixes[kind] != "" && isLine(prefixes[kind]+rest):
+		add(MissingPrefix, fmt.Sprintf("the line begins with %s/ instead of %s", kind, prefixes[kind]), prefixes[kind]+rest)
+	case strings.HasPrefix(kind, "microsoft."):
+		add(InvalidAction, "this is a permission of a role in Azure; an action of a scope map names a repository, as "+
+			"repositories/NAME/content/read")
 	case isLine("repositories/" + lower):
 		add(MissingPrefix, "the line does not begin with repositories/", "repositories/"+lower)
+	case strings.HasPrefix(lower, "repository:"):
+		add(InvalidAction, "this is the scope of a token; an action of a scope map is of the form "+
+			"repositories/NAME/content/read", scopeLines(lower)...)
 	default:
 		name, action := splitLine(lower)
-		if meant, _ := actionsMeant(action); name == "" || meant == nil {
+		meant, _ := actionsMeant(action)
+		switch {
+		case meant == nil:
 			add(InvalidLine, "the line is not of the form repositories/NAME/content/read")
-			break
+		case name == "":
+			add(InvalidAction, "the action names no repository; its form is repositories/NAME/content/read")
+		default:
+			if !hasPlaceholder(name) { // which may have the prefix
+				add(MissingPrefix, "the line does not begin with repositories/")
+			}
+			invalidRight(lower, add)
 		}
-		add(MissingPrefix, "the line does not begin with repositories/")
-		invalidRight(lower, add)
 	}
 	return found
 }
 
+// prefixes are those that people write, each with the one that was meant.
+var prefixes = map[string]string{"repository": "repositories/", "gateways": "gateway/"}
+
+// linesIn returns the lines that a text has, in lower case, if it has several: one after the
+// other, or as the arguments of az, a name and then its actions.
+func linesIn(text string) (all []string) {
+	parts := strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" \t,\\\"'", c) })
+	prefix := "repositories/"
+	if len(parts) > 0 && strings.HasPrefix(parts[0], "--") {
+		if strings.HasSuffix(parts[0], "gateway") {
+			prefix = "gateway/"
+		}
+		parts = parts[1:]
+	}
+	if len(parts) < 2 {
+		return nil
+	}
+	name := ""
+	if !isLine(parts[0]) {
+		if !strings.HasPrefix(parts[0], prefix) {
+			name = prefix
+		}
+		name += parts[0] + "/"
+		parts = parts[1:]
+	}
+	for _, part := range parts {
+		if !isLine(name+part) || name != "" && strings.Count(part, "/") != 1 {
+			return nil
+		}
+		all = append(all, name+part)
+	}
+	return all
+}
+
+// scopeLines returns the lines that grant what the scope of a token asks for, if each of its
+// actions is known.
+func scopeLines(scope string) (all []string) {
+	parts := strings.Split(scope, ":")
+	if len(parts) != 3 {
+		return nil
+	}
+	p, why := patternMeant(parts[1])
+	if why != "" {
+		return nil
+	}
+	for word := range strings.SplitSeq(parts[2], ",") {
+		meant, _ := actionsMeant(word)
+		if meant == nil {
+			return nil
+		}
+		for _, a := range meant {
+			if line := (Rule{Pattern: p, Action: a}).String(); !slices.Contains(all, line) {
+				all = append(all, line)
+			}
+		}
+	}
+	return all
+}
+
+// hasPlaceholder reports whether a name has what other programs fill in: ${name}, {{name}},
+// <name>, %s. No name of a repository has such a character.
+func hasPlaceholder(name string) bool { return strings.ContainsAny(name, "${}<>%") }
+
 // invalidRight says what is wrong with the part of a line that follows repositories/.
 func invalidRight(rest string, add func(kind FindingKind, reason string, instead ...string)) {
 	name, action := splitLine(rest)
+	meant, known := actionsMeant(action)
 	if name == "" {
-		add(InvalidLine, "the line names no repository; its form is repositories/NAME/content/read")
+		if _, err := ParsePattern(rest); err != nil || meant != nil || slices.Contains(nouns, rest) {
+			add(InvalidLine, "the line names no repository; its form is repositories/NAME/content/read")
+			return
+		}
+		add(InvalidAction, fmt.Sprintf("the line has no action after %s; there are %s", rest, names(acrkit.Actions())))
 		return
 	}
-	meant, known := actionsMeant(action)
 	better, why := patternMeant(name)
 	var instead []string
 	for _, a := range meant {
@@ -77,9 +164,14 @@ func invalidRight(rest string, add func(kind FindingKind, reason string, instead
 	if !known {
 		add(InvalidAction, fmt.Sprintf("%q is no action; there are %s", action, names(acrkit.Actions())), instead...)
 	}
-	if why != "" && strings.Contains(name, "*") {
+	switch {
+	case why == "":
+	case hasPlaceholder(name):
+		add(InvalidRepository, "the name has a part that another program fills in; check what that makes of it, such "+
+			"as a plan or a compiled template")
+	case strings.Contains(name, "*"):
 		add(InvalidWildcard, why, instead...)
-	} else if why != "" {
+	default:
 		add(InvalidRepository, why, instead...)
 	}
 }
@@ -87,13 +179,18 @@ func invalidRight(rest string, add func(kind FindingKind, reason string, instead
 // nouns begin an action, those that the service has and those that people invent.
 var nouns = []string{"content", "metadata", "manifest", "manifests", "blob", "blobs", "tag", "tags", "image", "images"}
 
+// isVerb reports whether a word ends an action of two words.
+func isVerb(word string) bool {
+	return word == "read" || word == "write" || word == "delete" || word == "list"
+}
+
 // splitLine splits what follows repositories/ into the name and the action. The name is empty
 // if there is none.
 func splitLine(rest string) (name, action string) {
 	parts := strings.Split(rest, "/")
 	n := len(parts) - 1
-	if n > 0 && slices.Contains(nouns, parts[n-1]) {
-		n--
+	if n > 0 && slices.Contains(nouns, parts[n-1]) || n > 1 && parts[n-2] == "*" && isVerb(parts[n]) {
+		n-- // a wildcard is the end of a name
 	}
 	return strings.Join(parts[:n], "/"), strings.Join(parts[n:], "/")
 }
@@ -139,6 +236,11 @@ func patternMeant(written string) (meant Pattern, why string) {
 	why = err.Error()
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
 		why = e.Reason
+	}
+	if i := strings.IndexAny(written, ":@"); i >= 0 {
+		if p, err := ParsePattern(written[:i]); err == nil {
+			return p, fmt.Sprintf("%q has a tag or a digest; a right is to all of a repository", written)
+		}
 	}
 	base := strings.TrimRight(written, "*/")
 	switch end := written[len(base):]; {

@@ -116,7 +116,7 @@ func ParseRule(line string) (Rule, error) {
 				"has an action that gateways do not know (config/read, config/write, message/read, message/write)")
 		}
 		if !gatewayName(name) {
-			return bad("does not name a connected registry")
+			return bad("does not name a connected registry in lower case")
 		}
 		return Rule{gateway: line}, nil
 	case "repositories":
@@ -138,7 +138,7 @@ func ParseRule(line string) (Rule, error) {
 func gatewayName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '*' {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '*' {
 			return false
 		}
 	}
