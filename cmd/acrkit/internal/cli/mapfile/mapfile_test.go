@@ -52,6 +52,8 @@ func TestRead(t *testing.T) {
 		{"wrong array", `[1,2`, "not JSON"},
 		{"an array of numbers", `[1,2]`, "not the JSON of a scope map"},
 		{"text after it", `["repositories/a/content/read"] x`, "not JSON"},
+		{"an array of verbs", `["push","pull"]`, "action 2"},
+		{"an array of scopes", `["repository:a:pull"]`, "action 1"},
 		{"an array of other texts", `["a","b"]`, "no line is of the form"},
 		{"bad line", "repositories/team/*/x/content/read", "wildcard"},
 		{"missing prefix", "app/content/read", "action 1"},
@@ -69,6 +71,20 @@ func TestRead(t *testing.T) {
 		{"a template without maps", `{"$schema":"x","resources":[]}`, "holds no scope map"},
 		{"a state", `{"format_version":"1.0","values":{"root_module":{"resources":[{"address":"a",
 			"type":"azurerm_container_registry_scope_map","values":{"name":"n","actions":` + quoted + `}}]}}}`, ""},
+		{"a state with a map that is looked up", `{"format_version":"1.0","values":{"root_module":{"resources":[
+			{"address":"data.a","mode":"data","type":"azurerm_container_registry_scope_map","values":{"name":"_x",
+			"actions":["repositories/*/content/read"]}},{"address":"a","mode":"managed",
+			"type":"azurerm_container_registry_scope_map","values":{"name":"n","actions":` + quoted + `}}]}}}`, ""},
+		{"a state with nothing but that", `{"format_version":"1.0","values":{"root_module":{"resources":[
+			{"address":"data.a","mode":"data","type":"azurerm_container_registry_scope_map","values":{"name":"_x",
+			"actions":["repositories/*/content/read"]}}]}}}`, "holds no scope map"},
+		{"a plan with an action that is known later", `{"format_version":"1.2","planned_values":{"root_module":{
+			"resources":[{"address":"a","type":"azurerm_container_registry_scope_map","values":{"name":"n",
+			"actions":["repositories/a/content/read",null]}}]}}}`, "action 2 is known only after it was applied"},
+		{"an azapi resource with such an action", `{"format_version":"1.2","planned_values":{"root_module":{
+			"resources":[{"address":"a","type":"azapi_resource","values":{"name":"n",
+			"type":"Microsoft.ContainerRegistry/registries/scopeMaps@2023-07-01","body":{"properties":{
+			"actions":[null]}}}}]}}}`, "action 1 is known only after it was applied"},
 		{"actions twice in a plan", `{"format_version":"1.0","values":{"root_module":{"resources":[{"address":"a.b",
 			"type":"azurerm_container_registry_scope_map","values":{"actions":[],"actions":[]}}]}}}`, "twice"},
 	} {

@@ -23,6 +23,7 @@ type module struct {
 
 type resource struct {
 	Address string          `json:"address"`
+	Mode    string          `json:"mode"`
 	Type    string          `json:"type"`
 	Values  json.RawMessage `json:"values"`
 }
@@ -67,17 +68,20 @@ func (m module) maps() (maps []Map, err error) {
 // errLater is of actions that depend on what is not made yet.
 var errLater = errors.New("its actions are known only after it was applied")
 
-func (r resource) maps() ([]Map, error) {
+func (r resource) maps() (_ []Map, err error) {
 	var v struct {
 		Name        string          `json:"name"`
 		Description string          `json:"description"`
-		Actions     []string        `json:"actions"`
+		Actions     []*string       `json:"actions"` // nil = known later
 		Type        string          `json:"type"`
 		Body        json.RawMessage `json:"body"`
 	}
+	if r.Mode == "data" { // a map that is looked up, not one that the configuration makes
+		return nil, nil
+	}
 	switch r.Type {
 	case azurermScopeMap:
-		if err := exactjson.Unmarshal(r.Values, &v); err != nil {
+		if err = exactjson.Unmarshal(r.Values, &v); err != nil {
 			return nil, err
 		}
 	case azapiResource, azapiUpdate:
@@ -93,34 +97,44 @@ func (r resource) maps() ([]Map, error) {
 		if err := exactjson.Unmarshal(r.Values, &v); err != nil {
 			return nil, err
 		}
-		p, err := azapiBody(v.Body)
-		if err != nil {
+		if v.Description, v.Actions, err = azapiBody(v.Body); err != nil {
 			return nil, err
 		}
-		v.Description, v.Actions = p.Description, p.Actions
 	default:
 		return nil, nil
 	}
-	m := Map{Name: v.Name, Description: v.Description, Address: r.Address, Actions: v.Actions}
+	m := Map{Name: v.Name, Description: v.Description, Address: r.Address}
 	if v.Actions == nil {
 		m.Err = errLater
+	} else {
+		m.Actions = make([]string, len(v.Actions))
+	}
+	for i, line := range v.Actions {
+		if line == nil {
+			m.Err = fmt.Errorf("action %d is known only after it was applied", i+1)
+			continue
+		}
+		m.Actions[i] = *line
 	}
 	return []Map{m}, nil
 }
 
 // azapiBody reads the body of an azapi resource: an object, or in its first version the text
 // of one.
-func azapiBody(body json.RawMessage) (properties, error) {
+func azapiBody(body json.RawMessage) (description string, actions []*string, err error) {
 	var text string
 	if json.Unmarshal(body, &text) == nil {
 		body = json.RawMessage(text)
 	}
 	var b struct {
-		Properties properties `json:"properties"`
+		Properties struct {
+			Description string    `json:"description"`
+			Actions     []*string `json:"actions"`
+		} `json:"properties"`
 	}
 	if len(body) == 0 {
-		return properties{}, nil
+		return "", nil, nil
 	}
-	err := exactjson.Unmarshal(body, &b)
-	return b.Properties, err
+	err = exactjson.Unmarshal(body, &b)
+	return b.Properties.Description, b.Properties.Actions, err
 }
