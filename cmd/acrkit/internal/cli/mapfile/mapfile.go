@@ -198,13 +198,23 @@ func parse(data []byte) (*File, error) {
 	return f, nil
 }
 
-// parseLines reads one action a line. Empty lines and those that begin with # do not count.
+// action returns a line of a file without spaces around it and without a comment. No action
+// has a #, so a comment after one begins with it.
+func action(line string) string {
+	line = strings.TrimSpace(line)
+	if i := strings.IndexByte(line, '#'); i == 0 || i > 0 && (line[i-1] == ' ' || line[i-1] == '\t') {
+		line = strings.TrimSpace(line[:i])
+	}
+	return line
+}
+
+// parseLines reads one action a line. Empty lines and comments do not count.
 func parseLines(text string) Map {
 	m := Map{Lines: []int{}}
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+		if line = action(line); line != "" {
 			m.Actions, m.Lines = append(m.Actions, line), append(m.Lines, n)
 		}
 	}

@@ -21,6 +21,8 @@ func TestRead(t *testing.T) {
 	tooMany := strings.Repeat("repositories/a/content/read\n", 501)
 	for _, tc := range []struct{ name, in, err string }{
 		{"lines", "# the map of ci-pull\n\n  " + strings.ReplaceAll(testLines, "\n", "\r\n  ") + "\n", ""},
+		{"lines with comments", strings.ReplaceAll(testLines, "\n", " # why\n\t# and\n") + "\t#", ""},
+		{"a # in a line", "repositories/a#b/content/read", "not a repository name"},
 		{"lines with a mark", "\ufeff" + testLines, ""},
 		{"array", quoted, ""},
 		{"array with a mark", "\ufeff" + quoted, ""},

@@ -169,7 +169,7 @@ func HCLString(text string) string {
 }
 
 // Without returns the text of a file of lines with only the lines of least, the [scopemap.Minimal]
-// of its map: empty lines and comments stay.
+// of its map: empty lines stay, and comments, except those after an action that goes.
 func (f *File) Without(least scopemap.Map) string {
 	keep := least.Lines()
 	has := map[string]bool{}
@@ -178,9 +178,9 @@ func (f *File) Without(least scopemap.Map) string {
 	}
 	var b strings.Builder
 	for raw := range strings.Lines(f.Text) {
-		line := strings.TrimSpace(raw)
+		line := action(raw)
 		switch {
-		case line == "" || strings.HasPrefix(line, "#"):
+		case line == "":
 		case len(keep) == 0:
 			continue
 		case line != keep[0]:
@@ -203,7 +203,7 @@ func (f *File) Comments() (n int) {
 		return 0
 	}
 	for line := range strings.Lines(f.Text) {
-		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+		if action(line) != strings.TrimSpace(line) {
 			n++
 		}
 	}

@@ -130,7 +130,8 @@ func TestFile_Without(t *testing.T) {
 			"# narrow\n# wide\nrepositories/a/*/content/read\n"},
 		"a wildcard for all its names": {strings.Join(full, "\n") + "\nrepositories/b/content/read\n",
 			"# all of them\nrepositories/" + base + "/*/content/read\nrepositories/b/content/read\n"},
-		"a byte order mark": {"\ufeff" + read + "\n" + read + "\n", read + "\n"},
+		"a comment after an action goes with it": {read + " # one\n" + read + "\t# two\n", read + " # one\n"},
+		"a byte order mark":                      {"\ufeff" + read + "\n" + read + "\n", read + "\n"},
 	} {
 		f, err := Read("-", strings.NewReader(tt.in))
 		if err != nil {
