@@ -19,6 +19,7 @@ type object struct {
 	Actions      []string    `json:"actions"`
 	ScopeMapType string      `json:"scopeMapType"`       // az of 2019 to 2021
 	AzType       string      `json:"typePropertiesType"` // az since then
+	Type         string      `json:"type"`               // acrkit: "system" or "user"; of ARM and az, the resource's
 	Properties   *properties `json:"properties"`         // ARM
 	Value        []object    `json:"value"`              // a list of ARM
 	Error        *struct {
@@ -102,5 +103,5 @@ func mapsOf(list []object) ([]Map, error) {
 // isSystem reports whether a map is one of the service's own. Recent versions of az leave the
 // type out; there, a map that exists, because it has an id, has a name that only those have.
 func (o object) isSystem(typ string) bool {
-	return strings.EqualFold(typ, systemDefined) || o.ID != "" && strings.HasPrefix(o.Name, "_")
+	return strings.EqualFold(typ, systemDefined) || o.Type == "system" || o.ID != "" && strings.HasPrefix(o.Name, "_")
 }

@@ -61,7 +61,7 @@ const (
 	FormTerraform Form = "terraform"
 )
 
-// File is what a file holds: at least one map.
+// File is what a file holds. A list, a plan, a state or a template may hold no map.
 type File struct {
 	Path string // "-" = stdin
 	Form Form
@@ -113,6 +113,9 @@ func (f *File) One() (scopemap.Map, error) {
 func (f *File) Only() (Map, error) {
 	if len(f.Maps) == 1 {
 		return f.Maps[0], nil
+	}
+	if len(f.Maps) == 0 {
+		return Map{}, errors.New("it holds no scope map")
 	}
 	path := f.Path
 	if path == "-" {
@@ -189,9 +192,6 @@ func parse(data []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(f.Maps) == 0 {
-		return nil, errors.New("it holds no scope map")
-	}
 	if (f.Form == FormLines || f.Form == FormArray) && !isMap(f.Maps[0].Actions) {
 		return nil, errors.New("it is no scope map: no line is of the form repositories/NAME/content/read")
 	}
@@ -238,10 +238,12 @@ func (f *File) choose(name string) error {
 	chosen := slices.DeleteFunc(slices.Clone(f.Maps), func(m Map) bool {
 		return !strings.EqualFold(m.Name, name) && m.Address != name
 	})
-	switch len(chosen) {
-	case 0:
+	switch {
+	case len(f.Maps) == 0:
+		return fmt.Errorf("it holds no scope map, so none %q", name)
+	case len(chosen) == 0:
 		return fmt.Errorf("it holds no scope map %q; it has %s", name, titles(f.Maps))
-	case 1:
+	case len(chosen) == 1:
 		f.Maps = chosen
 		return nil
 	}

@@ -215,6 +215,8 @@ func TestRead_systemMaps(t *testing.T) {
 		`{"id":"/subscriptions/s","name":"_x","actions":[]}`:                                           true,
 		`{"id":"/subscriptions/s","name":"x_x","actions":[]}`:                                          false,
 		`{"name":"_x","actions":[]}`:                                                                   false,
+		`{"name":"_x","actions":[],"type":"system"}`:                                                   true, // of acrkit
+		`{"name":"x_x","actions":[],"type":"user"}`:                                                    false,
 		`{"name":"_x","actions":[],"scopeMapType":"UserDefined"}`:                                      false,
 		`{"name":"_x","properties":{"actions":[],"type":"SystemDefined"}}`:                             true,
 		`{"name":"_x","properties":{"actions":[]},"type":"Microsoft.ContainerRegistry/registries/sc"}`: false,
