@@ -4,20 +4,30 @@
 package rights
 
 import (
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/mapfile"
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// Lines reads rights as a user writes them: samples/app:content/read,metadata/read, or a
-// line of a scope map, repositories/samples/app/content/read. It returns the lines, each
-// once.
-func Lines(flag string, values []string) ([]string, error) {
+// Lines reads rights as a user writes them: samples/app:content/read,metadata/read, a line of
+// a scope map, repositories/samples/app/content/read, or @FILE, all lines of the scope map in a
+// file, or in in if the file is "-". It returns the lines, each once.
+func Lines(flag string, values []string, in io.Reader) ([]string, error) {
 	var lines []string
 	for _, value := range values {
+		if file, ok := strings.CutPrefix(value, "@"); ok { // no name of a repository begins with it
+			m, err := mapfile.ReadOne(file, in)
+			if err != nil {
+				return nil, err
+			}
+			lines = append(lines, m.Lines()...)
+			continue
+		}
 		name, actions, short := strings.Cut(value, ":")
 		if !short {
 			r, err := scopemap.ParseRule(value)

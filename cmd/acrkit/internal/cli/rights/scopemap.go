@@ -16,7 +16,8 @@ import (
 
 // Help says how a right is written.
 const Help = "A right is REPOSITORY:ACTION, as samples/app:content/read, with several actions separated\n" +
-	"by commas, or a line of a scope map. team-a/* is all repositories below team-a, * all."
+	"by commas, or a line of a scope map. team-a/* is all repositories below team-a, * all.\n" +
+	"@FILE is every line of the scope map in a file, @- in stdin, as \"scope-map lint\" reads it."
 
 // AddAllowFlag adds the flag --allow.
 func AddAllowFlag(cmd *cobra.Command, allow *[]string) {

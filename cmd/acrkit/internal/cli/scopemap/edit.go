@@ -51,10 +51,10 @@ func newCmdEdit(f *cmdutil.Factory, runF func(context.Context, *editOptions) err
 			if opts.Registry, opts.Name, err = f.Object(args[0], scopeMapArg); err != nil {
 				return err
 			}
-			if opts.Add, err = rights.Lines("add", add); err != nil {
+			if opts.Add, err = rights.Lines("add", add, f.IO.In); err != nil {
 				return err
 			}
-			if opts.Remove, err = rights.Lines("remove", remove); err != nil {
+			if opts.Remove, err = rights.Lines("remove", remove, f.IO.In); err != nil {
 				return err
 			}
 			if len(opts.Add)+len(opts.Remove) == 0 {

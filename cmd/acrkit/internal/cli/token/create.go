@@ -92,7 +92,7 @@ func (opts *createOptions) parse(f *cmdutil.Factory, arg string, allow, to []str
 	if !tokenName.MatchString(opts.Name) {
 		return cmdutil.Usage("%q cannot be a token's name: that has 5 to 50 letters, digits and -", opts.Name)
 	}
-	if opts.Lines, err = rights.Lines("allow", allow); err != nil {
+	if opts.Lines, err = rights.Lines("allow", allow, f.IO.In); err != nil {
 		return err
 	}
 	switch {
