@@ -33,6 +33,11 @@ type Options struct {
 	Now    func() time.Time // the registry's clock; nil = time.Now
 	Logger *slog.Logger     // of the emulator; nil = silent
 
+	// Hostnames are names that the registry has besides localhost, without ports, for clients
+	// that tell ACR by its name: "myregistry.azurecr.io". Its certificate holds for them; that
+	// they lead to it is the client's part, by its dialer or a hosts file.
+	Hostnames []string
+
 	// RateLimits lets the documented rate limits of the tier hold.
 	RateLimits bool
 
@@ -73,7 +78,7 @@ func newRegistry(tb owner, opts *Options) *Registry {
 	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
 	log := &recorder{}
 	em, err := emulator.Open(ctx, &emulator.Options{DataDir: o.DataDir, Seed: o.Seed, Now: o.Now, Logger: o.Logger,
-		RateLimits: o.RateLimits, Observe: log.observe})
+		Hostnames: o.Hostnames, RateLimits: o.RateLimits, Observe: log.observe})
 	if err != nil {
 		stop()
 		tb.Fatalf("acrtest: %v", err)

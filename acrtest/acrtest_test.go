@@ -2,8 +2,10 @@ package acrtest_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -117,6 +119,39 @@ func TestNewRegistry_leaves_nothing(t *testing.T) {
 	}
 	buf := make([]byte, 1<<20)
 	t.Errorf("%d goroutines before, %d after\n%s", before, after, buf[:runtime.Stack(buf, true)])
+}
+
+// TestHostnames: a client that tells ACR by its name finds the registry under it.
+func TestHostnames(t *testing.T) {
+	t.Parallel()
+	const name = "myregistry.azurecr.io"
+	r := acrtest.NewRegistry(t, &acrtest.Options{Hostnames: []string{name}})
+	image := r.Push("samples/app", "v1")
+	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, r.Host())
+	}
+	base := &http.Transport{DialContext: dial,
+		TLSClientConfig: &tls.Config{RootCAs: r.CAPool(), MinVersion: tls.VersionTLS12}}
+	defer base.CloseIdleConnections()
+	cred := r.Token("ci-pull", "repositories/samples/app/content/read").Credential()
+	transport, err := auth.NewTransport(name, cred, &auth.Options{Base: base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer transport.Close()
+	blob := "https://" + name + "/v2/samples/app/blobs/" + image.Blobs[0]
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, blob, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Error(resp.Status)
+	}
 }
 
 // failing is a testing.TB that records how it is failed instead of ending the test.
