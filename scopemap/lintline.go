@@ -52,7 +52,8 @@ func invalid(i int, line string) []Finding {
 	case kind == "repositories":
 		invalidRight(rest, add)
 	case prefixes[kind] != "" && isLine(prefixes[kind]+rest):
-		add(MissingPrefix, fmt.Sprintf("the line begins with %s/ instead of %s", kind, prefixes[kind]), prefixes[kind]+rest)
+		add(MissingPrefix, fmt.Sprintf("the line begins with %s/ instead of %s", kind, prefixes[kind]),
+			prefixes[kind]+rest)
 	case strings.HasPrefix(kind, "microsoft."):
 		add(InvalidAction, "this is a permission of a role in Azure; an action of a scope map names a repository, as "+
 			"repositories/NAME/content/read")
