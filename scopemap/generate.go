@@ -39,20 +39,28 @@ func Generate(jobs []Job, targets []Target) ([]Grant, error) {
 	used := make([]bool, len(targets))
 	var grants []Grant
 	for _, j := range jobs {
+		roles := j.Roles()
 		for _, n := range j.Needs {
-			found := false
-			for i, t := range targets {
-				if t.Role != n.Role && (t.Role != "" || len(j.Needs) > 1) {
-					continue
-				}
-				used[i], found = true, true
+			add := func(p Pattern) {
 				for _, a := range n.Actions {
-					grants = append(grants, Grant{j, n.Role, Rule{Pattern: t.Pattern, Action: a}, nil})
+					grants = append(grants, Grant{j, n.Role, Rule{Pattern: p, Action: a}, nil})
 				}
 				for k := range n.Optional {
 					o := &n.Optional[k]
-					grants = append(grants, Grant{j, n.Role, Rule{Pattern: t.Pattern, Action: o.Action}, o})
+					grants = append(grants, Grant{j, n.Role, Rule{Pattern: p, Action: o.Action}, o})
 				}
+			}
+			if n.Role == RoleCatalog {
+				add(Root)
+				continue
+			}
+			found := false
+			for i, t := range targets {
+				if t.Role != n.Role && (t.Role != "" || len(roles) > 1) {
+					continue
+				}
+				used[i], found = true, true
+				add(t.Pattern)
 			}
 			if !found {
 				return nil, wrongTarget("the job %s needs %s", j.Name, j.Usage())
@@ -77,17 +85,28 @@ func wrongTarget(format string, a ...any) error {
 	return &acrkit.Error{Code: acrkit.CodeUsage, Op: "generate a scope map", Reason: fmt.Sprintf(format, a...)}
 }
 
-// Usage says which repositories the job takes, as "a repository" or "source=REPOSITORY and
-// target=REPOSITORY".
-func (j Job) Usage() string {
-	if len(j.Needs) == 1 {
-		return "a repository"
-	}
+// Roles returns the roles that take a [Target], in the order of j.Needs.
+func (j Job) Roles() []string {
 	roles := make([]string, 0, len(j.Needs))
 	for _, n := range j.Needs {
-		roles = append(roles, n.Role+"=REPOSITORY")
+		if n.Role != RoleCatalog {
+			roles = append(roles, n.Role)
+		}
 	}
-	return strings.Join(roles, " and ")
+	return roles
+}
+
+// Usage says which repositories the job takes, as "no repository", "a repository" or
+// "source=REPOSITORY and target=REPOSITORY".
+func (j Job) Usage() string {
+	switch roles := j.Roles(); len(roles) {
+	case 0:
+		return "no repository"
+	case 1:
+		return "a repository"
+	default:
+		return strings.Join(roles, "=REPOSITORY and ") + "=REPOSITORY"
+	}
 }
 
 // MapOf returns the smallest scope map with the rights of grants, in the order of repositories

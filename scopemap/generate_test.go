@@ -8,7 +8,8 @@ import (
 	"github.com/acrkit/acrkit/scopemap"
 )
 
-// The jobs of the tests: one repository, two, and two with a right that is optional.
+// The jobs of the tests: one repository, two, two with a right that is optional, none but the
+// catalog, and the catalog and one.
 var (
 	pull = scopemap.Job{Name: "pull", Needs: []scopemap.Need{
 		{Role: "repository", Actions: []acrkit.Action{acrkit.ContentRead}}}}
@@ -19,6 +20,11 @@ var (
 		{Role: "source", Optional: []scopemap.OptionalRight{
 			{Action: acrkit.ContentRead, Without: "it uploads", Log: "uploading"}}},
 		{Role: "target", Actions: []acrkit.Action{acrkit.ContentRead, acrkit.ContentWrite}}}}
+	list = scopemap.Job{Name: "list", Needs: []scopemap.Need{
+		{Role: scopemap.RoleCatalog, Actions: []acrkit.Action{acrkit.MetadataRead}}}}
+	purge = scopemap.Job{Name: "purge", Needs: []scopemap.Need{
+		{Role: scopemap.RoleCatalog, Actions: []acrkit.Action{acrkit.MetadataRead}},
+		{Role: "repository", Actions: []acrkit.Action{acrkit.ContentDelete, acrkit.MetadataRead}}}}
 )
 
 func TestGenerate(t *testing.T) {
@@ -48,6 +54,16 @@ func TestGenerate(t *testing.T) {
 			"a/content/read a/metadata/read b/content/read b/content/write"},
 		{"every repository", []scopemap.Job{pull}, "* a", false, "*/content/read"},
 
+		{"the catalog", []scopemap.Job{list}, "", false, "*/metadata/read"},
+		{"the catalog and a repository", []scopemap.Job{purge}, "a b", false,
+			"*/metadata/read a/content/delete b/content/delete"},
+		{"the catalog for one of two jobs", []scopemap.Job{list, pull}, "a", false, "*/metadata/read a/content/read"},
+
+		{"the catalog takes no repository", []scopemap.Job{list}, "a", false,
+			"no job takes a without a role: the job list needs no repository"},
+		{"the catalog is no role to name", []scopemap.Job{purge}, "catalog=a b", false,
+			`no job has the role "catalog": the job purge needs a repository`},
+		{"the catalog is not all", []scopemap.Job{purge}, "", false, "the job purge needs a repository"},
 		{"a role is missing", []scopemap.Job{sync}, "source=a", false,
 			"the job sync needs source=REPOSITORY and target=REPOSITORY"},
 		{"no role is named", []scopemap.Job{sync}, "a", false, "the job sync needs source=REPOSITORY"},

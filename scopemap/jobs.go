@@ -16,9 +16,13 @@ type Job struct {
 	Needs   []Need // one for each role
 }
 
+// RoleCatalog is the role of the list of all repositories of the registry. It takes no
+// target: its right is [acrkit.MetadataRead] on [Root].
+const RoleCatalog = "catalog"
+
 // Need is what a job needs on the repository, or repositories, of one role.
 type Need struct {
-	Role     string          // "repository" if the job has one role, else as "source" and "target"
+	Role     string          // "repository" if there is one, else as "source" and "target"; or RoleCatalog
 	Actions  []acrkit.Action // without one of them the job fails, in the order of [acrkit.Actions]
 	Optional []OptionalRight
 }

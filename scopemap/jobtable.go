@@ -5,6 +5,28 @@ package scopemap
 import "github.com/acrkit/acrkit"
 
 var jobTable = []Job{
+	{Name: "acr-purge", Does: "delete old tags: acr purge, by acrkit proxy",
+		Client: "acr (github.com/Azure/acr-cli)", Version: "0.18.1-13-gcfbb8358",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
+			{Role: "repository",
+				Actions: []acrkit.Action{acrkit.ContentDelete}},
+		}},
+	{Name: "acr-purge-untagged", Does: "delete untagged manifests: acr purge --untagged-only, by acrkit proxy",
+		Client: "acr (github.com/Azure/acr-cli)", Version: "0.18.1-13-gcfbb8358",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
+			{Role: "repository",
+				Actions: []acrkit.Action{acrkit.ContentRead, acrkit.ContentDelete}},
+		}},
+	{Name: "acrkit-repo-list", Does: "list the repositories of the registry",
+		Client: "acrkit", Version: "this version",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
+		}},
 	{Name: "acrkit-tag-delete", Does: "delete a tag",
 		Client: "acrkit", Version: "this version",
 		Needs: []Need{
@@ -30,11 +52,29 @@ var jobTable = []Job{
 							"hout metadata/read."},
 				}},
 		}},
+	{Name: "argocd-image-updater-newest-build", Does: "look for the tag that was built last",
+		Client: "argocd-image-updater", Version: "v1.3.0+098b544",
+		Needs: []Need{
+			{Role: "repository",
+				Actions: []acrkit.Action{acrkit.ContentRead, acrkit.MetadataRead}},
+		}},
+	{Name: "argocd-image-updater-semver", Does: "look for a newer version among the tags",
+		Client: "argocd-image-updater", Version: "v1.3.0+098b544",
+		Needs: []Need{
+			{Role: "repository",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
+		}},
 	{Name: "az-delete", Does: "delete an image: az acr repository delete --image",
 		Client: "az", Version: "2.45.0",
 		Needs: []Need{
 			{Role: "repository",
 				Actions: []acrkit.Action{acrkit.ContentDelete, acrkit.MetadataRead}},
+		}},
+	{Name: "az-list", Does: "list the repositories of the registry: az acr repository list",
+		Client: "az", Version: "2.45.0",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
 		}},
 	{Name: "az-lock", Does: "lock a tag: az acr repository update",
 		Client: "az", Version: "2.45.0",
@@ -99,6 +139,12 @@ var jobTable = []Job{
 		Needs: []Need{
 			{Role: "repository",
 				Actions: []acrkit.Action{acrkit.ContentRead}},
+		}},
+	{Name: "crane-catalog", Does: "list the repositories of the registry",
+		Client: "crane", Version: "v0.22.1",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
 		}},
 	{Name: "crane-copy", Does: "copy, by mounting blobs",
 		Client: "crane", Version: "v0.22.1",
@@ -240,6 +286,12 @@ var jobTable = []Job{
 			{Role: "repository",
 				Actions: []acrkit.Action{acrkit.ContentRead, acrkit.ContentWrite}},
 		}},
+	{Name: "oras-repositories", Does: "list the repositories of the registry: oras repo ls",
+		Client: "oras", Version: "v1.3.6",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
+		}},
 	{Name: "oras-tags", Does: "list tags",
 		Client: "oras", Version: "v1.3.6",
 		Needs: []Need{
@@ -279,6 +331,12 @@ var jobTable = []Job{
 			{Role: "target",
 				Actions: []acrkit.Action{acrkit.ContentRead, acrkit.ContentWrite}},
 		}},
+	{Name: "regctl-repositories", Does: "list the repositories of the registry: regctl repo ls",
+		Client: "regctl", Version: "v0.11.7",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
+		}},
 	{Name: "regctl-tag-delete", Does: "delete a tag, and leave its manifest",
 		Client: "regctl", Version: "v0.11.7",
 		Needs: []Need{
@@ -314,6 +372,12 @@ var jobTable = []Job{
 			{Role: "repository",
 				Actions: []acrkit.Action{acrkit.ContentDelete}},
 		}},
+	{Name: "sdk-go-list-repositories", Does: "list the repositories of the registry with the Azure SDK",
+		Client: "azcontainerregistry (Go)", Version: "v0.2.3",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
+		}},
 	{Name: "sdk-go-list-tags", Does: "list tags with the Azure SDK",
 		Client: "azcontainerregistry (Go)", Version: "v0.2.3",
 		Needs: []Need{
@@ -331,6 +395,12 @@ var jobTable = []Job{
 		Needs: []Need{
 			{Role: "repository",
 				Actions: []acrkit.Action{acrkit.ContentDelete}},
+		}},
+	{Name: "sdk-java-list-repositories", Does: "list the repositories of the registry with the Azure SDK",
+		Client: "azure-containers-containerregistry (Java)", Version: "1.2.6",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
 		}},
 	{Name: "sdk-java-list-tags", Does: "list tags with the Azure SDK",
 		Client: "azure-containers-containerregistry (Java)", Version: "1.2.6",
@@ -350,6 +420,12 @@ var jobTable = []Job{
 			{Role: "repository",
 				Actions: []acrkit.Action{acrkit.ContentDelete}},
 		}},
+	{Name: "sdk-js-list-repositories", Does: "list the repositories of the registry with the Azure SDK",
+		Client: "@azure/container-registry (JavaScript)", Version: "1.1.2",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
+		}},
 	{Name: "sdk-js-list-tags", Does: "list tags with the Azure SDK",
 		Client: "@azure/container-registry (JavaScript)", Version: "1.1.2",
 		Needs: []Need{
@@ -367,6 +443,12 @@ var jobTable = []Job{
 		Needs: []Need{
 			{Role: "repository",
 				Actions: []acrkit.Action{acrkit.ContentDelete}},
+		}},
+	{Name: "sdk-python-list-repositories", Does: "list the repositories of the registry with the Azure SDK",
+		Client: "azure-containerregistry (Python)", Version: "1.2.0",
+		Needs: []Need{
+			{Role: "catalog",
+				Actions: []acrkit.Action{acrkit.MetadataRead}},
 		}},
 	{Name: "sdk-python-list-tags", Does: "list tags with the Azure SDK",
 		Client: "azure-containerregistry (Python)", Version: "1.2.0",

@@ -36,6 +36,8 @@ func (r *run) az(args ...string) []string {
 }
 
 var azJobs = []*job{
+	{name: "az-list", does: "list the repositories of the registry: az acr repository list", client: azure,
+		setup: listed, do: prints(app, func(r *run) []string { return r.az("repository", "list") })},
 	{name: "az-show-tags", does: "list tags: az acr repository show-tags", client: azure, repositories: one(app),
 		setup: pushed("repository"),
 		do:    prints("v1", func(r *run) []string { return r.az("repository", "show-tags", "--repository", app) })},
@@ -64,6 +66,8 @@ func (r *run) acrkit(args ...string) []string {
 }
 
 var acrkitJobs = []*job{
+	{name: "acrkit-repo-list", does: "list the repositories of the registry", client: acrkitCommand, quick: true,
+		setup: listed, do: prints(app, func(r *run) []string { return r.acrkit("repo", "list", r.reg.Host()) })},
 	{name: "acrkit-tag-list", does: "list tags", client: acrkitCommand, repositories: one(app), quick: true,
 		setup: pushed("repository"),
 		do:    prints("v1", func(r *run) []string { return r.acrkit("tag", "list", r.ref("repository")) })},

@@ -18,6 +18,9 @@ type client struct {
 	// prepare makes it ready, once for all jobs; nil: the command that prints its version is
 	// all. Its error is a client that is missing.
 	prepare func() error
+	// variable names the file of a program that no package registry has, so that it runs only
+	// where it is set; "" = a client that can be installed.
+	variable string
 
 	once sync.Once
 	said string
@@ -30,6 +33,9 @@ var versionForm = regexp.MustCompile(`v?\d+\.\d+\.\d+[^\s,]*`)
 // failure where CI is set, and a skip by name elsewhere.
 func (c *client) ready(t *testing.T) string {
 	t.Helper()
+	if c.variable != "" && os.Getenv(c.variable) == "" {
+		t.Skipf("%s was NOT tested: it %s", c.name, c.install)
+	}
 	c.once.Do(func() {
 		if c.prepare != nil {
 			if c.err = c.prepare(); c.err != nil {
@@ -56,4 +62,11 @@ func (c *client) ready(t *testing.T) string {
 func byGoInstall(name string) *client {
 	return &client{name: name, install: "see .ci/programs",
 		version: []string{"sh", "-c", `p=$(command -v ` + name + `) && go version -m "$p" | awk '$1 == "mod" {print $3}'`}}
+}
+
+// fromSource is a program that no package registry has. It is built from its repository, and
+// a variable names its file.
+func fromSource(name, variable string, version ...string) *client {
+	return &client{name: name, install: "is built from its source, and named in " + variable, variable: variable,
+		version: append([]string{os.Getenv(variable)}, version...)}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,11 +83,27 @@ var allRights = scopemap.Map{Rules: func() (rules []scopemap.Rule) {
 	return rules
 }()}
 
+// azureName is the registry's name in Azure.
+const azureName = "myregistry.azurecr.io"
+
+// named returns a command for which the registry's name in Azure leads to it, and that name
+// with the port: some clients tell ACR by it. It needs root.
+func (r *run) named(command ...string) (host string, all []string) {
+	r.t.Helper()
+	_, port, err := net.SplitHostPort(r.reg.Host())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	hosts := r.write("hosts", "127.0.0.1 localhost "+azureName+"\n")
+	return azureName + ":" + port, append([]string{"unshare", "--mount", "sh", "-c",
+		`mount --bind "$0" /etc/hosts && exec "$@"`, hosts}, command...)
+}
+
 // start runs a job with a token that has the rights of a map, and returns the run and how the
 // job failed; nil: it did what it was to do.
 func (j *job) start(t *testing.T, m scopemap.Map) (*run, error) {
 	t.Helper()
-	r := &run{t: t, job: j, reg: acrtest.NewRegistry(t, nil)}
+	r := &run{t: t, job: j, reg: acrtest.NewRegistry(t, &acrtest.Options{Hostnames: []string{azureName}})}
 	r.newHome()
 	if j.setup != nil {
 		r.login(r.reg.TokenOf("setup", "_repositories_admin"))
@@ -221,6 +238,10 @@ func (r *run) rights(scope func(d emulator.Decision) string) []right {
 			r.t.Fatal(err)
 		}
 		for access := range s.All() {
+			if access.Type == "registry" && access.Name == "catalog" {
+				all = append(all, right{scopemap.RoleCatalog, acrkit.MetadataRead})
+				continue
+			}
 			role, ok := roles[access.Name]
 			if !ok || access.Type != "repository" {
 				r.t.Fatalf("%s %s: the job declares no repository %s %s", d.Method, d.Path, access.Type, access.Name)
@@ -243,14 +264,20 @@ func (r *run) rights(scope func(d emulator.Decision) string) []right {
 	return slices.Compact(all)
 }
 
-// used are the rights that the job's requests required, and had.
+// used are the rights that the job's requests required, and had. That of the catalog contains
+// metadata/read on every repository.
 func (r *run) used() []right {
-	return r.rights(func(d emulator.Decision) string {
+	all := r.rights(func(d emulator.Decision) string {
 		if d.Outcome != emulator.OutcomeAllowed {
 			return ""
 		}
 		return d.Required
 	})
+	catalog := right{scopemap.RoleCatalog, acrkit.MetadataRead}
+	if slices.Contains(all, catalog) {
+		all = slices.DeleteFunc(all, func(x right) bool { return x.action == catalog.action && x != catalog })
+	}
+	return all
 }
 
 // missed are the rights for want of which requests of the job were refused.
@@ -288,9 +315,12 @@ func (r *run) suggested() []string {
 func (j *job) without(rights []right, some ...right) scopemap.Map {
 	var m scopemap.Map
 	for _, x := range rights {
+		pattern := scopemap.Pattern(j.repositories[x.role])
+		if x.role == scopemap.RoleCatalog {
+			pattern = scopemap.Root
+		}
 		if !slices.Contains(some, x) {
-			m.Rules = append(m.Rules,
-				scopemap.Rule{Pattern: scopemap.Pattern(j.repositories[x.role]), Action: x.action})
+			m.Rules = append(m.Rules, scopemap.Rule{Pattern: pattern, Action: x.action})
 		}
 	}
 	if len(m.Rules) == 0 { // the service has no empty map
@@ -388,7 +418,7 @@ var (
 func (r *run) line(re *regexp.Regexp) string {
 	for line := range strings.SplitSeq(r.log.String(), "\n") {
 		if re.MatchString(line) {
-			line = strings.ReplaceAll(strings.TrimSpace(line), r.reg.Host(), "myregistry.azurecr.io")
+			line = strings.ReplaceAll(strings.TrimSpace(line), r.reg.Host(), azureName)
 			line = strings.ReplaceAll(line, "\t", " ")
 			return digestForm.ReplaceAllString(timeForm.ReplaceAllString(line, ""), "${1}…")
 		}

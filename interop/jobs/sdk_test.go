@@ -190,8 +190,22 @@ var golang = &sdk{
 }
 
 func runGo(r *run, args []string) (string, error) {
-	ctx, repository := r.t.Context(), args[1]
+	ctx := r.t.Context()
 	client := r.reg.AzureClient(r.token.Credential())
+	if args[0] == "repositories" {
+		var out strings.Builder
+		for pager := client.NewListRepositoriesPager(nil); pager.More(); {
+			page, err := pager.NextPage(ctx)
+			if err != nil {
+				return "", err
+			}
+			for _, name := range page.Names {
+				fmt.Fprintln(&out, *name)
+			}
+		}
+		return out.String(), nil
+	}
+	repository := args[1]
 	switch args[0] {
 	case "tags":
 		var out strings.Builder
@@ -239,7 +253,7 @@ func runGo(r *run, args []string) (string, error) {
 func sdkJobs(language string, s *sdk) []*job {
 	part := func(want string, args ...string) func(r *run) error {
 		return func(r *run) error {
-			out, err := s.run(r, append([]string{args[0], app}, args[1:]...)...)
+			out, err := s.run(r, args...)
 			if err == nil && !strings.Contains(out, want) {
 				err = fmt.Errorf("it does not print %q: %s", want, out)
 			}
@@ -247,12 +261,14 @@ func sdkJobs(language string, s *sdk) []*job {
 		}
 	}
 	return []*job{
+		{name: language + "-list-repositories", does: "list the repositories of the registry with the Azure SDK",
+			client: &s.client, setup: listed, do: part(app, "repositories"), quick: s == golang},
 		{name: language + "-list-tags", does: "list tags with the Azure SDK", client: &s.client, repositories: one(app),
-			setup: pushed("repository"), do: part("v1", "tags"), quick: s == golang},
+			setup: pushed("repository"), do: part("v1", "tags", app), quick: s == golang},
 		{name: language + "-delete-tag", does: "delete a tag with the Azure SDK", client: &s.client,
-			repositories: one(app), setup: pushed("repository"), do: part("", "delete-tag", "old"), check: gone(false),
-			quick: s == golang},
+			repositories: one(app), setup: pushed("repository"), do: part("", "delete-tag", app, "old"),
+			check: gone(false), quick: s == golang},
 		{name: language + "-blob", does: "upload and download a blob with the Azure SDK", client: &s.client,
-			repositories: one(app), do: part("the same", "blob"), quick: s == golang},
+			repositories: one(app), do: part("the same", "blob", app), quick: s == golang},
 	}
 }

@@ -36,6 +36,13 @@ func pushed(role string) func(r *run) error {
 	}
 }
 
+// listed fills two repositories, for a job that lists those of the registry.
+func listed(r *run) error {
+	r.reg.Push(app, "v1")
+	r.reg.Push(source, "v1")
+	return nil
+}
+
 // command is a job's part that is one command.
 func command(f func(r *run) []string) func(r *run) error {
 	return func(r *run) error {
@@ -139,6 +146,8 @@ var orasJobs = []*job{
 		})},
 	{name: "oras-tags", does: "list tags", client: oras, repositories: one(app), setup: pushed("repository"),
 		do: prints("v1", func(r *run) []string { return r.oras("repo", "tags", r.ref("repository")) })},
+	{name: "oras-repositories", does: "list the repositories of the registry: oras repo ls", client: oras,
+		setup: listed, do: prints(app, func(r *run) []string { return r.oras("repo", "ls", r.reg.Host()) })},
 	{name: "oras-delete", does: "delete a manifest", client: oras, repositories: one(app), setup: pushed("repository"),
 		do: command(func(r *run) []string {
 			return r.oras("manifest", "delete", "--force", r.ref("repository")+"@"+r.image.Digest)
@@ -165,6 +174,8 @@ var craneJobs = []*job{
 	{name: "crane-tags", does: "list tags", client: crane, repositories: one(app), quick: true,
 		setup: pushed("repository"),
 		do:    prints("v1", func(r *run) []string { return []string{"crane", "ls", r.ref("repository")} })},
+	{name: "crane-catalog", does: "list the repositories of the registry", client: crane, setup: listed,
+		do: prints(app, func(r *run) []string { return []string{"crane", "catalog", r.reg.Host()} })},
 	{name: "crane-delete", does: "delete a manifest", client: crane, repositories: one(app), quick: true,
 		setup: pushed("repository"),
 		do: command(func(r *run) []string {
@@ -186,6 +197,9 @@ var regctlJobs = []*job{
 			return []string{"regctl", "tag", "delete", r.ref("repository") + ":old"}
 		}),
 		check: gone(false)},
+	{name: "regctl-repositories", does: "list the repositories of the registry: regctl repo ls", client: regctl,
+		setup: listed,
+		do:    prints(app, func(r *run) []string { return []string{"regctl", "repo", "ls", r.reg.Host()} })},
 	{name: "regctl-tags", does: "list tags", client: regctl, repositories: one(app), setup: pushed("repository"),
 		do: prints("v1", func(r *run) []string { return []string{"regctl", "tag", "ls", r.ref("repository")} })},
 }

@@ -8,7 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.channels.Channels;
 import java.util.Arrays;
 
-/** One job with Microsoft's clients: Job tags|delete-tag|blob REPOSITORY [TAG]. */
+/** One job with Microsoft's clients: Job repositories | tags|delete-tag|blob REPOSITORY [TAG]. */
 public class Job {
     public static void main(String[] args) {
         ScopedToken acr = ScopedToken.of(
@@ -16,6 +16,9 @@ public class Job {
         ContainerRegistryClient client = new ContainerRegistryClientBuilder()
             .endpoint(acr.endpoint()).httpClient(acr.httpClient()).buildClient();
         switch (args[0]) {
+            case "repositories":
+                client.listRepositoryNames().forEach(System.out::println);
+                break;
             case "tags":
                 client.getArtifact(args[1], "v1").listTagProperties().forEach(t -> System.out.println(t.getName()));
                 break;

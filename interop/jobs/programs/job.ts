@@ -1,4 +1,4 @@
-// One job with Microsoft's clients: job.ts tags|delete-tag|blob REPOSITORY [TAG].
+// One job with Microsoft's clients: job.ts repositories | tags|delete-tag|blob REPOSITORY [TAG].
 import { ContainerRegistryClient, ContainerRegistryContentClient } from "@azure/container-registry";
 import { scopedToken } from "./acrkit/index.js";
 
@@ -6,7 +6,9 @@ const { ACR_NAME = "", ACR_TOKEN_NAME = "", ACR_TOKEN_PASSWORD = "" } = process.
 const acr = scopedToken(ACR_NAME, ACR_TOKEN_NAME, ACR_TOKEN_PASSWORD);
 const [job, repository = "", tag = "v1"] = process.argv.slice(2);
 const client = new ContainerRegistryClient(acr.endpoint, acr.credential, acr.options);
-if (job === "tags") {
+if (job === "repositories") {
+  for await (const name of client.listRepositoryNames()) console.log(name);
+} else if (job === "tags") {
   for await (const { name } of client.getArtifact(repository, tag).listTagProperties()) console.log(name);
 } else if (job === "delete-tag") {
   await client.getArtifact(repository, tag).deleteTag(tag);

@@ -28,8 +28,8 @@ func newCmdCreate(f *cmdutil.Factory, runF func(context.Context, *createOptions)
 		Long: "Make a scope map for tokens that are to share it. \"acrkit token create\" makes one for\na single " +
 			"token.\n\n" + rights.Help + "\nAn existing scope map is never replaced.",
 		Example: "$ acrkit scope-map create myregistry/team-a --allow 'team-a/*:content/read,metadata/read'\n\n" +
-			"# What was used\n$ acrkit scope-map suggest used.txt --format lines | acrkit scope-map create ci --allow @- " +
-			"--yes\n\n" +
+			"# What was used\n" +
+			"$ acrkit scope-map suggest used.txt --format lines | acrkit scope-map create ci --allow @- --yes\n\n" +
 			"# What it would allow\n$ acrkit scope-map create team-a --allow team-a/app:content/read --dry-run",
 		Args: cmdutil.ExactArgs(1, scopeMapArg+": [<registry>/]<scope-map>"),
 		RunE: func(cmd *cobra.Command, args []string) error {

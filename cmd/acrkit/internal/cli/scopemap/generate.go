@@ -57,7 +57,9 @@ failed: docs/jobs.md has the clients and their versions.
 
 Choose jobs with --for, and name the repositories for all of them: a name, or
 PREFIX/*. A job with several repositories takes each as ROLE=REPOSITORY, such as
-source=team/app target=mirror/app. --list shows the jobs and their roles.
+source=team/app target=mirror/app. The role "catalog" takes none: to list the
+repositories of a registry is a right on all of them. --list shows the jobs and their
+roles.
 
 --format prints the smallest scope map with these rights. Without a right that is
 optional the client does its job by other means; it is not part of the map, except
@@ -69,7 +71,7 @@ func newCmdGenerate(f *cmdutil.Factory, runF func(context.Context, *generateOpti
 	opts := &generateOptions{IO: f.IO}
 	var jobs []string
 	cmd := &cobra.Command{
-		Use:   "generate {--for <job>... [<role>=]<repository>... | --list}",
+		Use:   "generate {--for <job>... [[<role>=]<repository>...] | --list}",
 		Short: "Print the rights that a common job needs", Long: generateLong,
 		Example: "$ acrkit scope-map generate --list\n\n" +
 			"$ acrkit scope-map generate --for docker-push team/app\n\n" +
@@ -133,8 +135,9 @@ func (opts *generateOptions) complete(f *cmdutil.Factory, jobs, args []string) e
 		}
 		opts.Jobs = append(opts.Jobs, j)
 	}
-	if len(args) == 0 {
-		return cmdutil.Usage("the job %s needs %s", opts.Jobs[0].Name, opts.Jobs[0].Usage())
+	i := slices.IndexFunc(opts.Jobs, func(j scopemap.Job) bool { return len(j.Roles()) > 0 })
+	if i >= 0 && len(args) == 0 {
+		return cmdutil.Usage("the job %s needs %s", opts.Jobs[i].Name, opts.Jobs[i].Usage())
 	}
 	for _, arg := range args {
 		t, err := scopemap.ParseTarget(arg)
@@ -157,22 +160,16 @@ func listJobs(reason string) error {
 const maxNear = 3
 
 // jobsLike returns the jobs whose names differ by at most two letters, else those that have all
-// words of the name, or one of them.
+// words of the name: another job of the same client is no job like it.
 func jobsLike(name string) []string {
 	all := slices.Sorted(maps.Keys(jobsByName()))
 	words := strings.Split(strings.ToLower(name), "-")
-	has := func(job string, n int) bool {
-		for _, word := range words {
-			if word != "" && slices.Contains(strings.Split(job, "-"), word) {
-				n--
-			}
-		}
-		return n <= 0
-	}
 	for _, like := range []func(string) bool{
 		func(job string) bool { return errtext.Distance(name, job) <= 2 },
-		func(job string) bool { return has(job, len(words)) },
-		func(job string) bool { return has(job, 1) },
+		func(job string) bool {
+			of := strings.Split(job, "-")
+			return !slices.ContainsFunc(words, func(word string) bool { return !slices.Contains(of, word) })
+		},
 	} {
 		near := slices.DeleteFunc(slices.Clone(all), func(job string) bool { return !like(job) })
 		if len(near) > 0 {
@@ -259,10 +256,13 @@ func (opts *generateOptions) list(ctx context.Context) error {
 	return opts.Exporter.Write(ctx, opts.IO, rows)
 }
 
-// newGenerateJSON returns the row of a right; rule is nil if no repository is known.
+// newGenerateJSON returns the row of a right; rule is nil if it may be on any repository.
 func newGenerateJSON(j scopemap.Job, role string, a acrkit.Action, o *scopemap.OptionalRight,
 	rule *scopemap.Rule) generateJSON {
 	row := generateJSON{Job: j.Name, Does: j.Does, Client: j.Client, Version: j.Version, Role: role, Action: a.String()}
+	if rule == nil && role == scopemap.RoleCatalog {
+		rule = &scopemap.Rule{Pattern: scopemap.Root, Action: a}
+	}
 	if rule != nil {
 		row.Repository, row.Line = string(rule.Pattern), rule.String()
 	}

@@ -69,6 +69,15 @@ func TestNewCmdGenerate_wrong_usage(t *testing.T) {
 		"--for docker-push a --format az", "no name")
 }
 
+// TestJobsLike_none: a wrong guess would give the rights of another job.
+func TestJobsLike_none(t *testing.T) {
+	for _, name := range []string{"", "az-acr-import", "docker-build", "nothing"} {
+		if near := jobsLike(name); len(near) > 0 {
+			t.Errorf("%q: %v", name, near)
+		}
+	}
+}
+
 // TestGenerate_limit: a map has at most as many lines as the service allows.
 func TestGenerate_limit(t *testing.T) {
 	run := func(n int) error {
