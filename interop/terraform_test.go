@@ -29,7 +29,7 @@ const (
 	createLimit = 8 * time.Second
 	// roleAssignment is watched by azurerm for 20 seconds more: five looks, five seconds
 	// apart. Nothing shortens it (docs/control-plane.md).
-	roleAssignment    = "azurerm_role_assignment.reader"
+	roleAssignment    = "azurerm_role_assignment."
 	roleWait          = 20 * time.Second
 	terraformRegistry = "terraformed.azurecr.localhost"
 )
@@ -181,7 +181,7 @@ func (w *terraformWork) run(t *testing.T, resources int, blocks ...string) map[s
 	}
 	for _, m := range made {
 		limit := createLimit
-		if m[1] == roleAssignment {
+		if strings.HasPrefix(m[1], roleAssignment) {
 			limit += roleWait
 		}
 		if took, err := time.ParseDuration(m[2]); err != nil || took > limit {

@@ -3,7 +3,8 @@ package interop
 import "testing"
 
 // terraformMapScript applies what "scope-map lint --fix --format terraform" writes, and
-// compares the written map, the plan and the state. Then it reads a plan of azapi.
+// compares the written map, the plan and the state; then what "suggest" and "generate" write.
+// Then it reads a plan of azapi.
 const terraformMapScript = `
 mkdir map
 cd map
@@ -39,6 +40,41 @@ lost	content/read	base
 EOF
 terraform destroy -auto-approve
 cd ..
+mkdir used
+cd used
+cat > events.json <<'EOF'
+{"Type": "ContainerRegistryRepositoryEvents", "TimeGenerated": "2026-11-01T10:00:00Z", "OperationName": "Pull", "Repository": "samples/app", "Identity": "44444444-4444-4444-4444-444444444444", "LoginServer": "myregistry.azurecr.io", "ResultDescription": "200"}
+{"Type": "ContainerRegistryRepositoryEvents", "TimeGenerated": "2026-11-02T10:00:00Z", "OperationName": "Push", "Repository": "base", "Identity": "44444444-4444-4444-4444-444444444444", "LoginServer": "myregistry.azurecr.io", "ResultDescription": "201"}
+EOF
+acrkit scope-map suggest events.json --format terraform | sed s,NAME,used-map, > used.tf
+acrkit scope-map generate --for crane-copy --for acr-purge source=base target=mirror/base repository=samples/app \
+  --format terraform --registry myregistry | sed -e s,NAME,purge-map, -e 's,"scope_map","jobs",' > jobs.tf
+acrkit scope-map suggest events.json --role-assignment --format terraform > role.tf
+terraform fmt -check .
+cat > main.tf <<'EOF'
+provider "azurerm" {
+  features {}
+}
+data "azurerm_container_registry" "it" {
+  name                = "myregistry"
+  resource_group_name = var.resource_group_name
+}
+locals { id = data.azurerm_container_registry.it.id }
+variable "resource_group_name" { default = "rg" }
+variable "object_id" {} # of the environment
+EOF
+sed -i -e s,var.container_registry_id,local.id, -e s,var.principal_id,var.object_id, role.tf
+terraform init
+terraform apply -auto-approve
+terraform plan -detailed-exitcode
+terraform show -json > state.json
+acrkit scope-map suggest events.json --format lines > used.txt
+acrkit scope-map diff used.txt state.json#used-map
+acrkit scope-map generate --for crane-copy --for acr-purge source=base target=mirror/base repository=samples/app \
+  --format lines > jobs.txt
+acrkit scope-map diff jobs.txt state.json#purge-map
+terraform destroy -auto-approve
+cd ..
 for provider in . azapi; do
   terraform -chdir=$provider init
   terraform -chdir=$provider plan -out plan
@@ -47,12 +83,12 @@ done
 acrkit scope-map diff plan.json azapi/plan.json
 `
 
-// TestTerraform_scopeMap applies a scope map as acrkit writes it, and reads the JSON that the
+// TestTerraform_scopeMap applies scope maps and a role assignment as acrkit writes them, and reads the JSON that the
 // real Terraform prints of plans and states, of azurerm and azapi.
 func TestTerraform_scopeMap(t *testing.T) {
 	if *terraformMirror == "" {
 		t.Skip("Terraform was NOT run: .ci/nightly terraform builds its providers and names them")
 	}
 	need(t, "terraform", "go install github.com/hashicorp/terraform@v1.8.5", []string{"terraform", "version"})
-	newTerraform(t).run(t, 1, terraformPage(t)[0], terraformMapScript)
+	newTerraform(t).run(t, 4, terraformPage(t)[0], terraformMapScript)
 }
