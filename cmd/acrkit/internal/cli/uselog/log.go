@@ -38,7 +38,7 @@ type Choice struct {
 // Source is what was read of one file.
 type Source struct {
 	Path  string
-	Kinds []Kind // in the order in which they were seen
+	Kinds []Kind // of the registry's lines, in the order in which they were seen
 
 	Lines       int64     // that were chosen, each event of a counted row being one
 	Used        int64     // of them, uses of rights
@@ -102,9 +102,6 @@ func note[K comparable](l *Log, m map[K]int64, name K, n int64) {
 // add counts an event of the last source.
 func (l *Log) add(e event) error {
 	s := &l.Sources[len(l.Sources)-1]
-	if !slices.Contains(s.Kinds, e.kind) {
-		s.Kinds = append(s.Kinds, e.kind)
-	}
 	if e.registry != "" {
 		note(l, l.registries, e.registry, e.count)
 		//rule:suggest-registry
@@ -112,6 +109,11 @@ func (l *Log) add(e event) error {
 			l.skipped += e.count
 			return nil
 		}
+	}
+	// After the choice of the registry: each has diagnostic settings of its own, and what is
+	// logged of one says nothing of another.
+	if !slices.Contains(s.Kinds, e.kind) {
+		s.Kinds = append(s.Kinds, e.kind)
 	}
 	if !e.anyone {
 		note(l, l.identities, e.identity, e.count)

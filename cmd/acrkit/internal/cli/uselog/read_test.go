@@ -321,23 +321,28 @@ func TestShows(t *testing.T) {
 	events := replaceOnce(t, recorded, `"user@example.com"`, `"ci"`)
 	strange := replaceOnce(t, events, `"Pull"`, `"Frobnicate"`)
 	other := replaceOnce(t, login, "myregistry", "example")
+	one := Choice{Registry: "myregistry"}
 	for name, tt := range map[string]struct {
-		texts []string
-		shown string
+		choice Choice
+		texts  []string
+		shown  string
 	}{
-		"events": {[]string{events}, "content/read content/write content/delete"},
-		"a push": {[]string{replaceOnce(t, events, `"Pull"`, `"Push"`)}, "content/write content/delete"},
-		"a push and a recording": {[]string{replaceOnce(t, events, `"Pull"`, `"Push"`),
+		"events": {Choice{}, []string{events}, "content/read content/write content/delete"},
+		"a push": {Choice{}, []string{replaceOnce(t, events, `"Pull"`, `"Push"`)}, "content/write content/delete"},
+		"a push and a recording": {Choice{}, []string{replaceOnce(t, events, `"Pull"`, `"Push"`),
 			replaceOnce(t, recordingText, "myregistry", "example")},
 			"content/write content/delete metadata/read metadata/write"},
-		"sign-ins":                  {[]string{login}, ""},
-		"decisions":                 {[]string{decision}, allShown},
-		"a recording":               {[]string{recordingText}, allShown},
-		"a recording of nothing":    {[]string{strings.SplitAfter(recordingText, "\n")[0], login}, ""},
-		"an empty list and a login": {[]string{other, "[]"}, ""},
-		"an operation":              {[]string{events + "\n" + strange}, ""},
+		"sign-ins":                           {Choice{}, []string{login}, ""},
+		"sign-ins, events of another":        {one, []string{login + "\n" + events}, ""},
+		"sign-ins, events of another before": {one, []string{events + "\n" + login}, ""},
+		"decisions":                          {Choice{}, []string{decision}, allShown},
+		"a recording":                        {Choice{}, []string{recordingText}, allShown},
+		"a recording of nothing": {Choice{}, []string{strings.SplitAfter(recordingText, "\n")[0], login},
+			""},
+		"an empty list and a login": {Choice{}, []string{other, "[]"}, ""},
+		"an operation":              {Choice{}, []string{events + "\n" + strange}, ""},
 	} {
-		l, err := readAll(t, Choice{}, 0, tt.texts...)
+		l, err := readAll(t, tt.choice, 0, tt.texts...)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
