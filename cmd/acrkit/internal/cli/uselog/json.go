@@ -9,25 +9,31 @@ import (
 )
 
 // value reads a JSON object: a line of a log, or several in "records" (of an event hub) or
-// "tables" (of the API of Log Analytics).
-func (r *reader) value(b []byte) error {
+// "tables" (of the API of Log Analytics). Those are noted one by one, and the error is errNoted.
+func (r *reader) value(line int, b []byte) error {
 	nested := false
 	var f fields
 	err := object(b, func(key, value []byte) error {
 		switch first := value[0]; {
 		case first == '[' && string(key) == "records":
 			nested = true
-			return array(value, r.value)
+			return array(value, func(record []byte) error {
+				r.note(line, r.value(line, record))
+				return r.fail
+			})
 		case first == '[' && string(key) == "tables":
 			nested = true
-			return array(value, r.table)
+			return array(value, func(table []byte) error { return r.table(line, table) })
 		case first == '{' && bytes.EqualFold(key, []byte("properties")):
 			return object(value, f.readKey)
 		}
 		return f.readKey(key, value)
 	})
-	if err != nil || nested {
+	switch {
+	case err != nil:
 		return err
+	case nested:
+		return errNoted
 	}
 	return r.event(&f)
 }
@@ -44,7 +50,7 @@ func (r *reader) event(f *fields) error {
 }
 
 // table reads {"columns": [{"name": …}], "rows": [[…]]}.
-func (r *reader) table(b []byte) error {
+func (r *reader) table(line int, b []byte) error {
 	var columns, rows []byte
 	err := object(b, func(key, value []byte) error {
 		switch string(key) {
@@ -62,7 +68,10 @@ func (r *reader) table(b []byte) error {
 	if err != nil {
 		return err
 	}
-	return array(rows, func(row []byte) error { return r.row(names, row) })
+	return array(rows, func(row []byte) error {
+		r.note(line, r.row(names, row))
+		return r.fail
+	})
 }
 
 // columnNames reads the names of a table's columns.
@@ -307,7 +316,7 @@ func (d *document) records(r *reader) error {
 			}
 			return r.fail
 		}
-		r.note(line, r.value(b))
+		r.note(line, r.value(line, b))
 		return r.fail
 	})
 }
@@ -346,7 +355,7 @@ func (d *document) object(r *reader) error {
 		return err
 	}
 	if !lists {
-		r.note(line, r.value(append(own, '}')))
+		r.note(line, r.value(line, append(own, '}')))
 	}
 	return r.fail
 }

@@ -115,7 +115,7 @@ func (r *reader) read() error {
 	case rest[0] == '[', rest[0] == '{' && !isLines(rest):
 		err = r.document()
 	case rest[0] == '{':
-		err = r.lines(func(_ int, line []byte) error { return r.value(line) })
+		err = r.lines(r.value)
 	case isCSV(rest):
 		err = r.csv()
 	case isMap(rest):
@@ -169,13 +169,17 @@ func (r *reader) lines(each func(n int, line []byte) error) error {
 	}
 }
 
+// errNoted is of a line whose parts are noted one by one.
+var errNoted = errors.New("its parts are noted")
+
 // note counts a line that could be read, or could not.
 func (r *reader) note(line int, err error) {
-	if err != nil {
+	switch {
+	case err == nil:
+		r.good++
+	case !errors.Is(err, errNoted):
 		r.broken(line, err)
-		return
 	}
-	r.good++
 }
 
 func (r *reader) broken(line int, err error) {

@@ -205,6 +205,12 @@ func TestRead_broken(t *testing.T) {
 		"a list that is cut":           {"[\n" + good(1) + ",\n" + good(2)[:40], 1, []int{3}},
 		"a list without its end":       {"[\n" + good(1) + ",\n" + good(2) + "\n", 2, []int{4}},
 		"a list that is broken within": {"[\n" + good(1) + ",\n{x},\n" + good(2) + "]", 2, []int{3}},
+		"an event hub":                 {`{"records":[` + good(1) + "," + bad + "," + good(2) + "]}\n", 2, []int{1}},
+		"an event hub's lines": {`{"records":[` + good(1) + "]}\n" + `{"records":[` + bad + "," + good(2) + "]}\n", 2,
+			[]int{2}},
+		"the API": {`{"tables":[{"columns":[{"name":"TimeGenerated"},{"name":"OperationName"},{"name":"Repository"},` +
+			`{"name":"ResultDescription"}],"rows":[["2026-01-01T00:00:00Z","Pull","a"],` +
+			`["2026-01-01T00:00:00Z","Pull","a","200"]]}]}` + "\n", 1, []int{1}},
 		"CSV": {"TimeGenerated,OperationName,Repository,ResultDescription\n2026-01-01T00:00:00Z,Pull,a,200\n" +
 			"2026-01-01T00:00:00Z,Pull\n2026-01-01T00:00:00Z,Pu\"ll,a,200\n2026-01-01T00:00:00Z,Pull,a,200\n2026-01-0",
 			2, []int{3, 4, 6}},
