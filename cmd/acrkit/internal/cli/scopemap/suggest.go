@@ -290,6 +290,12 @@ func (opts *suggestOptions) notes(log *uselog.Log) {
 	first, last := log.Window()
 	cmdutil.Say(opts.IO.ErrOut, "lines: %d, from %s to %s; refused or failed: %d", log.Lines(), cmdutil.Time(first),
 		cmdutil.Time(last), log.Refused())
+	for _, s := range log.Sources {
+		if s.Other > 0 {
+			cmdutil.Say(opts.IO.ErrOut, "%s: lines of other tables, as %q, which do not count: %d", s.Path, s.OtherTable,
+				s.Other)
+		}
+	}
 	for _, k := range log.Kinds() {
 		if hidden := k.Hidden(); hidden != "" {
 			cmdutil.Say(opts.IO.ErrOut, "%s: cannot show %s", k, hidden)

@@ -109,6 +109,8 @@ func (f *fields) logKind(e *event) error {
 		e.kind = RepositoryEvents
 	case strings.EqualFold(category, string(LoginEvents)):
 		e.kind = LoginEvents
+	case category != "" && !strings.HasPrefix(strings.ToLower(category), "containerregistry"):
+		return otherTable(clip(category))
 	case category != "":
 		return fmt.Errorf("it is of %q, and not of ContainerRegistryRepositoryEvents or ContainerRegistryLoginEvents",
 			clip(category))
@@ -120,6 +122,14 @@ func (f *fields) logKind(e *event) error {
 		return errNoEvent
 	}
 	return nil
+}
+
+// otherTable is the category of a line that is of no registry. An event hub or a storage account
+// may have the logs of many services.
+type otherTable string
+
+func (t otherTable) Error() string {
+	return fmt.Sprintf("it is of %q, which is no log of a registry", string(t))
 }
 
 func (f *fields) times(e *event) (err error) {

@@ -46,6 +46,8 @@ type Source struct {
 	First, Last time.Time // of the lines that were chosen; zero = none
 	Broken      int64     // lines that could not be read
 	Errors      []BrokenLine
+	Other       int64  // lines of tables of other services
+	OtherTable  string // the first of these
 }
 
 // BrokenLine is a line that could not be read.

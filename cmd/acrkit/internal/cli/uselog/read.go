@@ -61,6 +61,9 @@ func (l *Log) read(path string, in io.Reader) error {
 	if err := r.read(); err != nil {
 		return err
 	}
+	if r.good == 0 && r.source.Broken == 0 && r.source.Other > 0 {
+		return fmt.Errorf("%w; all of it is of other tables, as %q", errNoLog, r.source.OtherTable)
+	}
 	if r.good == 0 && r.source.Broken > 0 {
 		if r.strange == r.source.Broken {
 			return fmt.Errorf("%w; line %d: %w", errNoLog, r.source.Errors[0].Line, r.source.Errors[0].Err)
@@ -174,9 +177,14 @@ var errNoted = errors.New("its parts are noted")
 
 // note counts a line that could be read, or could not.
 func (r *reader) note(line int, err error) {
+	other, isOther := errors.AsType[otherTable](err)
 	switch {
 	case err == nil:
 		r.good++
+	case isOther:
+		if r.source.Other++; r.source.Other == 1 {
+			r.source.OtherTable = string(other)
+		}
 	case !errors.Is(err, errNoted):
 		r.broken(line, err)
 	}

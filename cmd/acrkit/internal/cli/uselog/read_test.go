@@ -70,6 +70,7 @@ func TestRead(t *testing.T) {
 		"no result":               {change(`"resultDescription": "404", `, ``), "", "its result is no status code"},
 		"another table": {change("RepositoryEvents", "TaskEvents"), "",
 			`it is of "ContainerRegistryTaskEvents"`},
+		"another service":     {change("ContainerRegistryRepositoryEvents", "AuditEvent"), "", ""},
 		"a name that is none": {change(`"tipster-service"`, `"A B"`), "", `"A B" is no name of a repository`},
 		"no repository":       {change(`"tipster-service"`, `"<nil>"`), "", `"" is no name of a repository`},
 		"no time":             {change(`"time"`, `"tim"`), "", `it has no time in "timegenerated"`},
@@ -159,6 +160,8 @@ func TestRead_refused(t *testing.T) {
 		"CNCF distribution": {`{"go.version":"go1.22","level":"info","http.request.method":"GET"}` + "\n",
 			"it is no log"},
 		"Harbor, CSV": {"id,username,repository,tag,op_time\n1,a,b,c,d\n", "it is no log"},
+		"of another service": {replaceOnce(t, recorded, "ContainerRegistryRepositoryEvents", "AuditEvent"),
+			`it is no log of a registry that acrkit reads: a recording`},
 		"half a line": {recorded[:90], "no line of it can be read; line 1: it ends before the JSON does"},
 		"UTF-16":      {"\xff\xfe{\x00", "it is UTF-16 text"},
 		"another version": {strings.Replace(recordingText, "recording 1", "recording 2", 1),
@@ -240,6 +243,21 @@ func TestRead_broken(t *testing.T) {
 		}
 		if name == "many" && (l.Sources[0].Broken != 7 || !strings.Contains(l.Missing()[5], "a: 2 more lines")) {
 			t.Errorf("%q", l.Missing())
+		}
+	}
+}
+
+// TestRead_other: a log with the lines of other services is whole without them.
+func TestRead_other(t *testing.T) {
+	vault := replaceOnce(t, recorded, "ContainerRegistryRepositoryEvents", "AuditEvent")
+	hub := "{\"records\":[" + vault + "," + recorded + "," + vault + "]}"
+	for _, text := range []string{vault + "\n" + recorded + "\n" + vault,
+		"[" + vault + ",\n" + recorded + "," + vault + "]",
+		hub, hub + "\n"} {
+		l, err := readAll(t, Choice{}, 0, text)
+		if err != nil || l.Lines() != 1 || len(l.Missing()) > 0 || l.Sources[0].Other != 2 ||
+			l.Sources[0].OtherTable != "AuditEvent" {
+			t.Errorf("%s: %v, %+v", text, err, l.Sources)
 		}
 	}
 }
