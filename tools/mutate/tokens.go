@@ -66,6 +66,7 @@ func tokenRules() []rule {
 				{"suggest-identity", never(), "", "TestCheck"},
 				{"suggest-identities", never(), "", "TestCheck"},
 				{"suggest-unclear", never(), "", "TestShows"},
+				{"suggest-cut", never(), "", "TestShows"},
 				{"suggest-shown", drop("Lines"), "", "TestShows"},
 				{"suggest-mount", replace("l.pushed", "false"), "", "TestShows"},
 				{"suggest-document-cut", never(), "", "TestRead_broken"},

@@ -248,8 +248,13 @@ func TestSuggestLimits(t *testing.T) {
 	}
 	broken := write("broken", b.String()+"{\n")
 	if r := o.run(t, "scope-map", "suggest", broken, "--granted", granted); r.code != 7 ||
+		!strings.Contains(r.out, "keep\tcontent/read\tother\t0\t\tit may have been used in what could not be read\n") ||
 		!strings.Contains(r.err, "broken:501: it ends before the JSON does") {
-		t.Errorf("%d %s", r.code, r.err)
+		t.Errorf("%d %s%s", r.code, r.out, r.err)
+	}
+	if r := o.run(t, "scope-map", "suggest", broken, "--granted", granted, "--format", "lines"); r.code != 7 ||
+		r.out != "repositories/t/a0/content/read\nrepositories/other/content/read\n" {
+		t.Errorf("%d %s", r.code, r.out)
 	}
 }
 

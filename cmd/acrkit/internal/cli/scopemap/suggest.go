@@ -87,8 +87,9 @@ catalog, so a job may need them although they are not suggested.
 which never. MAP is a file as "acrkit scope-map lint" reads it, or the name of a scope
 map or a token, whose lines are then chosen. --format prints the map without what
 was not used. A right of which no source shows the use is kept: by ACR's logs also
-content/read, if anything was pushed, since a push may mount blobs. A wildcard
-becomes the names that were used. The exit code is 8 if something can be taken away.
+content/read, if anything was pushed, since a push may mount blobs; and every right,
+if a line could not be read. A wildcard becomes the names that were used. The exit
+code is 8 if something can be taken away.
 
 --wildcards replaces three or more names under PREFIX/ that used the same action by
 PREFIX/*, the longest prefix first, and never by *; with --granted, it keeps wildcards.

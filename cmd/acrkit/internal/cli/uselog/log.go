@@ -254,10 +254,14 @@ func (l *Log) use(k []byte, t total) scopemap.Use {
 	return u
 }
 
-// Shows reports whether a source shows the use of a right. After an operation that is not known,
-// none does for its repository, and content/read is not shown where something was pushed
-// ([Log.MayMount]).
+// Shows reports whether a source shows the use of a right. None does if a line could not be read
+// ([Log.Cut]). After an operation that is not known, none does for its repository, and
+// content/read is not shown where something was pushed ([Log.MayMount]).
 func (l *Log) Shows(r scopemap.Rule) bool {
+	//rule:suggest-cut
+	if l.Cut() {
+		return false
+	}
 	for p := range l.unclear {
 		//rule:suggest-unclear
 		if r.Pattern == p || r.Pattern.Match(string(p)) {
@@ -265,6 +269,12 @@ func (l *Log) Shows(r scopemap.Rule) bool {
 		}
 	}
 	return !l.many && len(l.ShownBy(r.Action)) > 0 && !l.MayMount(r)
+}
+
+// Cut reports whether lines could not be read, or are missing. Any right may have been used in
+// them.
+func (l *Log) Cut() bool {
+	return slices.ContainsFunc(l.Sources, func(s Source) bool { return s.Broken > 0 })
 }
 
 // MayMount reports whether a right may have been used by a push into another repository, which

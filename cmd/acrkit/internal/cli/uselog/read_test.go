@@ -364,7 +364,10 @@ func TestShows(t *testing.T) {
 		"a recording of nothing": {Choice{}, []string{strings.SplitAfter(recordingText, "\n")[0], login},
 			""},
 		"an empty list and a login": {Choice{}, []string{other, "[]"}, ""},
-		"an operation":              {Choice{}, []string{events + "\n" + strange}, ""},
+		"half a line":               {Choice{}, []string{events + "\n" + events[:90]}, ""},
+		"half a line of a recording, and a log": {Choice{}, []string{strings.TrimSuffix(recordingText, "read\n"),
+			replaceOnce(t, events, "example", "myregistry")}, ""},
+		"an operation": {Choice{}, []string{events + "\n" + strange}, ""},
 	} {
 		l, err := readAll(t, tt.choice, 0, tt.texts...)
 		if err != nil {
