@@ -67,6 +67,7 @@ func tokenRules() []rule {
 				{"suggest-identities", never(), "", "TestCheck"},
 				{"suggest-unclear", never(), "", "TestShows"},
 				{"suggest-cut", never(), "", "TestShows"},
+				{"suggest-full", never(), "", "TestRead_part"},
 				{"suggest-shown", drop("Lines"), "", "TestShows"},
 				{"suggest-mount", replace("l.pushed", "false"), "", "TestShows"},
 				{"suggest-document-cut", never(), "", "TestRead_broken"},

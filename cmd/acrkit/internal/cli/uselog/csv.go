@@ -51,6 +51,7 @@ func (r *reader) csv() error {
 		budget.left = maxLine
 		row, err := in.Read()
 		if errors.Is(err, io.EOF) {
+			r.full()
 			return nil
 		}
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 // value reads a JSON object: a line of a log, or several in "records" (of an event hub) or
 // "tables" (of the API of Log Analytics). Those are noted one by one, and the error is errNoted.
 func (r *reader) value(line int, b []byte) error {
-	nested := false
+	nested, partial := false, ""
 	var f fields
 	err := object(b, func(key, value []byte) error {
 		switch first := value[0]; {
@@ -24,6 +24,8 @@ func (r *reader) value(line int, b []byte) error {
 		case first == '[' && string(key) == "tables":
 			nested = true
 			return array(value, func(table []byte) error { return r.table(line, table) })
+		case string(key) == "error":
+			partial = codeOf(value)
 		case first == '{' && bytes.EqualFold(key, []byte("properties")):
 			return object(value, f.readKey)
 		}
@@ -33,10 +35,36 @@ func (r *reader) value(line int, b []byte) error {
 	case err != nil:
 		return err
 	case nested:
+		r.partial(partial)
 		return errNoted
 	}
 	return r.event(&f)
 }
+
+// codeOf returns the code of an error of the API of Log Analytics.
+func codeOf(value []byte) (code string) {
+	code = "error"
+	_ = object(value, func(key, value []byte) error {
+		if string(key) == "code" {
+			code = string(text(value))
+		}
+		return nil
+	})
+	return code
+}
+
+// partial notes that the API of Log Analytics gave less than was queried: beside the rows, it then
+// has an error.
+//
+// Source: Microsoft, "Azure Monitor Log Analytics API response format".
+func (r *reader) partial(code string) {
+	if code != "" {
+		r.source.Ends = fmt.Sprintf("Azure Monitor says that these are not all rows: %q; "+countInstead, clip(code))
+	}
+}
+
+// countInstead is the remedy for a log that is too long for a query.
+const countInstead = "let the query count (docs/least-privilege.md)"
 
 func (r *reader) event(f *fields) error {
 	if f.has[fActions] && !f.has[fOperation] {
@@ -115,6 +143,7 @@ func (r *reader) row(names [][]byte, row []byte) error {
 func (r *reader) document() error {
 	d := &document{in: r.in, line: 1}
 	err := d.all(r)
+	r.full()
 	//rule:suggest-document-cut
 	if err != nil && r.fail == nil {
 		if cut, ok := errors.AsType[*readError](err); ok {
@@ -323,7 +352,7 @@ func (d *document) records(r *reader) error {
 
 // object reads an object: a line of its own, or one with a list of lines.
 func (d *document) object(r *reader) error {
-	line, lists := d.line, false
+	line, lists, partial := d.line, false, ""
 	own := []byte("{")
 	err := d.members(func(key string) error {
 		c, err := d.within()
@@ -342,6 +371,10 @@ func (d *document) object(r *reader) error {
 		if err != nil {
 			return err
 		}
+		if key == "error" {
+			partial = codeOf(b)
+			return nil
+		}
 		if len(own) > 1 {
 			own = append(own, ',')
 		}
@@ -354,7 +387,9 @@ func (d *document) object(r *reader) error {
 	if err != nil {
 		return err
 	}
-	if !lists {
+	if lists {
+		r.partial(partial)
+	} else {
 		r.note(line, r.value(line, append(own, '}')))
 	}
 	return r.fail

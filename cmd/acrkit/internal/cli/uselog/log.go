@@ -45,6 +45,7 @@ type Source struct {
 	Refused     int64     // of them, refused or failed
 	First, Last time.Time // of the lines that were chosen; zero = none
 	Broken      int64     // lines that could not be read
+	Ends        string    // why it is not the whole log; "" = nothing says so
 	Errors      []BrokenLine
 	Other       int64  // lines of tables of other services
 	OtherTable  string // the first of these
@@ -274,7 +275,7 @@ func (l *Log) Shows(r scopemap.Rule) bool {
 // Cut reports whether lines could not be read, or are missing. Any right may have been used in
 // them.
 func (l *Log) Cut() bool {
-	return slices.ContainsFunc(l.Sources, func(s Source) bool { return s.Broken > 0 })
+	return slices.ContainsFunc(l.Sources, func(s Source) bool { return s.Broken > 0 || s.Ends != "" })
 }
 
 // MayMount reports whether a right may have been used by a push into another repository, which
@@ -371,8 +372,8 @@ func (l *Log) Refused() (n int64) {
 // are not known.
 func (l *Log) Missing() (reasons []string) {
 	for _, s := range l.Sources {
-		if s.Broken == 0 {
-			continue
+		if s.Ends != "" {
+			reasons = append(reasons, s.Path+": "+s.Ends)
 		}
 		for _, b := range s.Errors {
 			reasons = append(reasons, fmt.Sprintf("%s:%d: %v", s.Path, b.Line, b.Err))

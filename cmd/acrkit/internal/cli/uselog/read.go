@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/acrkit/acrkit"
@@ -174,6 +175,21 @@ func (r *reader) lines(each func(n int, line []byte) error) error {
 
 // errNoted is of a line whose parts are noted one by one.
 var errNoted = errors.New("its parts are noted")
+
+// mostRows are how many rows Azure gives at most for a query: its portal once, later, and now, as
+// the API does.
+//
+// Source: Microsoft, "Azure Monitor service limits", Log Analytics workspaces.
+var mostRows = []int64{10_000, 30_000, 500_000}
+
+// full notes that a query's answer is as long as it can be.
+func (r *reader) full() {
+	//rule:suggest-full
+	if n := r.good + r.source.Broken + r.source.Other; slices.Contains(mostRows, n) {
+		r.source.Ends = fmt.Sprintf("it has %d rows, the most that Azure gives for a query, and may lack others; "+
+			countInstead, n)
+	}
+}
 
 // note counts a line that could be read, or could not.
 func (r *reader) note(line int, err error) {

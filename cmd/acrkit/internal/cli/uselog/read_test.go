@@ -247,6 +247,44 @@ func TestRead_broken(t *testing.T) {
 	}
 }
 
+// TestRead_part: an answer of Azure that is not whole.
+func TestRead_part(t *testing.T) {
+	api := func(e string) string {
+		return `{"tables":[{"columns":[{"name":"TimeGenerated"},{"name":"OperationName"},{"name":"Repository"},` +
+			`{"name":"ResultDescription"}],"rows":[["2026-01-01T00:00:00Z","Pull","a","200"]]}]` + e + `}`
+	}
+	rows := func(n int) string {
+		return "TimeGenerated,OperationName,Repository,ResultDescription\n" +
+			strings.Repeat("2026-01-01T00:00:00Z,Pull,a,200\n", n)
+	}
+	list := func(n int) string {
+		one := `{"TimeGenerated":"2026-01-01T00:00:00Z","OperationName":"Pull","Repository":"a","ResultDescription":"200"}`
+		return "[" + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + "]"
+	}
+	partial := `,"error":{"message":"M","code":"PartialError"}`
+	const says, most = `a: Azure Monitor says that these are not all rows: "PartialError"; let`, "rows, the most that Azure"
+	for text, want := range map[string]string{
+		api(""):             "",
+		api("") + "\n":      "",
+		api(partial):        says,
+		api(partial) + "\n": says,
+		strings.ReplaceAll(api(partial), ",", ",\n"):                             says,
+		strings.Replace(api(""), "{", "{"+strings.TrimLeft(partial, ",")+",", 1): says,
+		rows(9_999):  "",
+		rows(10_000): "a: it has 10000 " + most,
+		rows(30_000): "a: it has 30000 " + most,
+		list(9_999):  "",
+		list(10_000): "a: it has 10000 " + most,
+	} {
+		l, err := readAll(t, Choice{}, 0, text)
+		missing := strings.Join(l.Missing(), "\n")
+		if err != nil || (want == "") != (missing == "") || !strings.HasPrefix(missing, want) || l.Cut() != (want != "") ||
+			l.Lines() < 1 {
+			t.Errorf("%.300s: %v, %q, want %q", text, err, missing, want)
+		}
+	}
+}
+
 // TestRead_other: a log with the lines of other services is whole without them.
 func TestRead_other(t *testing.T) {
 	vault := replaceOnce(t, recorded, "ContainerRegistryRepositoryEvents", "AuditEvent")
