@@ -64,6 +64,7 @@ func tokenRules() []rule {
 				{"suggest-registry", never(), "", "TestCheck"},
 				{"suggest-registries", never(), "", "TestCheck"},
 				{"suggest-identity", never(), "", "TestCheck"},
+				{"suggest-nameless", never(), "", "TestRead_nameless"},
 				{"suggest-identities", never(), "", "TestCheck"},
 				{"suggest-unclear", never(), "", "TestShows"},
 				{"suggest-cut", never(), "", "TestShows"},

@@ -248,7 +248,7 @@ func TestSuggestLimits(t *testing.T) {
 	}
 	broken := write("broken", b.String()+"{\n")
 	if r := o.run(t, "scope-map", "suggest", broken, "--granted", granted); r.code != 7 ||
-		!strings.Contains(r.out, "keep\tcontent/read\tother\t0\t\tit may have been used in what could not be read\n") ||
+		!strings.Contains(r.out, "keep\tcontent/read\tother\t0\t\tit may have been used in what could not be read, or is not there\n") ||
 		!strings.Contains(r.err, "broken:501: it ends before the JSON does") {
 		t.Errorf("%d %s%s", r.code, r.out, r.err)
 	}

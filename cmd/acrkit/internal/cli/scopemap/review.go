@@ -111,7 +111,7 @@ func whyUnknown(log *uselog.Log, r scopemap.Rule) string {
 	case r.IsGateway():
 		return "no source shows what a connected registry does"
 	case log.Cut():
-		return "it may have been used in what could not be read"
+		return "it may have been used in what could not be read, or is not there"
 	case len(log.ShownBy(r.Action)) == 0:
 		return "no source shows uses of " + r.Action.String()
 	case log.MayMount(r):

@@ -297,6 +297,12 @@ func (opts *suggestOptions) notes(log *uselog.Log) {
 				s.Other)
 		}
 	}
+	if n := log.Nameless(); n > 0 {
+		cmdutil.Say(opts.IO.ErrOut, "lines without a column Identity, which may be of several identities: %d", n)
+	}
+	if n := log.Placeless(); n > 0 {
+		cmdutil.Say(opts.IO.ErrOut, "lines without a column LoginServer, which may be of several registries: %d", n)
+	}
 	for _, k := range log.Kinds() {
 		if hidden := k.Hidden(); hidden != "" {
 			cmdutil.Say(opts.IO.ErrOut, "%s: cannot show %s", k, hidden)

@@ -66,6 +66,8 @@ type event struct {
 	registry    string // its name; "" = not known
 	identity    string // "" = none
 	anyone      bool   // a recording: it is of a job, not of an identity
+	nameless    bool   // it has no column for the identity
+	placeless   bool   // it has no column for the registry
 	first, last int64  // nanoseconds since 1970
 	count       int64
 	outcome     outcome
@@ -85,7 +87,8 @@ func (f *fields) event() (e event, err error) {
 	if err := f.logKind(&e); err != nil {
 		return e, err
 	}
-	e.identity, e.registry = f.get(fIdentity), f.registryName()
+	e.identity, e.nameless, e.registry = f.get(fIdentity), !f.has[fIdentity], f.registryName()
+	e.placeless = !f.has[fLoginServer] && !f.has[fResource] && !f.has[fRegistry]
 	if err := f.times(&e); err != nil {
 		return e, err
 	}
@@ -102,13 +105,16 @@ func (f *fields) logKind(e *event) error {
 	if category == "" {
 		category = f.get(fType)
 	}
+	isLogin := strings.EqualFold(f.get(fOperation), "Login")
 	switch {
+	case strings.EqualFold(category, string(LoginEvents)), category == "" && !f.has[fRepository] && isLogin:
+		e.kind = LoginEvents
+	case f.has[fCount] && isLogin && f.get(fRepository) == "":
+		e.kind = LoginEvents
 	case f.has[fCount]:
 		e.kind = Rows
 	case strings.EqualFold(category, string(RepositoryEvents)):
 		e.kind = RepositoryEvents
-	case strings.EqualFold(category, string(LoginEvents)):
-		e.kind = LoginEvents
 	case category != "" && !strings.HasPrefix(strings.ToLower(category), "containerregistry"):
 		return otherTable(clip(category))
 	case category != "":
@@ -116,8 +122,6 @@ func (f *fields) logKind(e *event) error {
 			clip(category))
 	case f.has[fRepository]:
 		e.kind = RepositoryEvents
-	case strings.EqualFold(f.get(fOperation), "Login"):
-		e.kind = LoginEvents
 	default:
 		return errNoEvent
 	}
@@ -133,7 +137,7 @@ func (t otherTable) Error() string {
 }
 
 func (f *fields) times(e *event) (err error) {
-	if e.kind != Rows {
+	if !f.has[fCount] {
 		e.first, err = f.time(fTime)
 		e.last, e.count = e.first, 1
 		return err

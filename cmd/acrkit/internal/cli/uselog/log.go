@@ -45,6 +45,7 @@ type Source struct {
 	Refused     int64     // of them, refused or failed
 	First, Last time.Time // of the lines that were chosen; zero = none
 	Broken      int64     // lines that could not be read
+	Nameless    int64     // lines that do not say whose they are, and may be of a chosen identity
 	Ends        string    // why it is not the whole log; "" = nothing says so
 	Errors      []BrokenLine
 	Other       int64  // lines of tables of other services
@@ -74,6 +75,8 @@ type Log struct {
 	pushed     bool                      // ACR has logged a push
 	skipped    int64                     // lines of other registries
 	unchosen   int64                     // lines of other identities
+	nameless   int64                     // lines that count, and do not say whose they are
+	placeless  int64                     // likewise, of which registry
 }
 
 // total is the evidence for one right.
@@ -123,8 +126,18 @@ func (l *Log) add(e event) error {
 		//rule:suggest-identity
 		if !l.chosen(e.identity) {
 			l.unchosen += e.count
+			//rule:suggest-nameless
+			if e.nameless && (e.outcome == used || e.outcome == unclear) {
+				s.Nameless += e.count
+			}
 			return nil
 		}
+	}
+	if e.nameless {
+		l.nameless += e.count
+	}
+	if e.placeless {
+		l.placeless += e.count
 	}
 	s.Lines += e.count
 	first, last := time.Unix(0, e.first).UTC(), time.Unix(0, e.last).UTC()
@@ -272,10 +285,10 @@ func (l *Log) Shows(r scopemap.Rule) bool {
 	return !l.many && len(l.ShownBy(r.Action)) > 0 && !l.MayMount(r)
 }
 
-// Cut reports whether lines could not be read, or are missing. Any right may have been used in
-// them.
+// Cut reports whether lines could not be read, are missing, or do not say whose they are. Any right
+// may have been used in them.
 func (l *Log) Cut() bool {
-	return slices.ContainsFunc(l.Sources, func(s Source) bool { return s.Broken > 0 || s.Ends != "" })
+	return slices.ContainsFunc(l.Sources, func(s Source) bool { return s.Broken > 0 || s.Ends != "" || s.Nameless > 0 })
 }
 
 // MayMount reports whether a right may have been used by a push into another repository, which
@@ -338,8 +351,9 @@ func (l *Log) Check() error {
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: fmt.Sprintf(
 			"the sources are of several identities: %s; choose with --identity", names(l.identities))}
 	case lines == 0 && l.unchosen > 0:
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: fmt.Sprintf(
-			"no line is of %s; there are %s", strings.Join(quoted(l.choice.Identities), " or "), names(l.identities))}
+		reasons := append([]string{fmt.Sprintf("no line is of %s; there are %s",
+			strings.Join(quoted(l.choice.Identities), " or "), names(l.identities))}, l.Missing()...)
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: strings.Join(reasons, "\n")}
 	}
 	return nil
 }
@@ -372,6 +386,10 @@ func (l *Log) Refused() (n int64) {
 // are not known.
 func (l *Log) Missing() (reasons []string) {
 	for _, s := range l.Sources {
+		if s.Nameless > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s: lines without a column Identity, which may be of %s: %d; "+
+				"let the query print it", s.Path, strings.Join(quoted(l.choice.Identities), " or "), s.Nameless))
+		}
 		if s.Ends != "" {
 			reasons = append(reasons, s.Path+": "+s.Ends)
 		}
@@ -422,6 +440,13 @@ func quoted(names []string) (out []string) {
 	}
 	return out
 }
+
+// Nameless returns how many lines count and have no column for the identity: they may be of
+// several.
+func (l *Log) Nameless() int64 { return l.nameless }
+
+// Placeless returns how many lines count and have no column for the registry.
+func (l *Log) Placeless() int64 { return l.placeless }
 
 // Identity returns the identity of the lines; "" if they have none, or several.
 func (l *Log) Identity() string {

@@ -285,6 +285,53 @@ func TestRead_part(t *testing.T) {
 	}
 }
 
+// TestRead_nameless: a line without a column for the identity may be of the one that is chosen.
+func TestRead_nameless(t *testing.T) {
+	const row = `{"TimeGenerated":"2026-01-01T00:00:00Z","OperationName":"Pull","Repository":"a","ResultDescription":"200"}`
+	with := func(identity string) string { return strings.TrimSuffix(row, "}") + `,"Identity":` + identity + "}" }
+	ci := Choice{Identities: []string{"ci"}}
+	for name, tt := range map[string]struct {
+		choice          Choice
+		text            string
+		lines, nameless int64
+		want            string
+	}{
+		"not chosen":     {ci, row + "\n" + with(`"ci"`), 1, 0, `a: lines without a column Identity, which may be of "ci": 1`},
+		"no identity":    {ci, with("null") + "\n" + with(`"ci"`), 1, 0, ""},
+		"refused":        {ci, replaceOnce(t, row, "200", "401") + "\n" + with(`"ci"`), 1, 0, ""},
+		"none is chosen": {Choice{}, row, 1, 1, ""},
+		"those without":  {Choice{Identities: []string{""}}, row + "\n" + with(`"ci"`), 1, 1, ""},
+		"CSV, not chosen": {ci, "TimeGenerated,OperationName,Repository,ResultDescription\n2026-01-01T00:00:00Z,Pull,a,200\n",
+			0, 0, "a: lines without"},
+	} {
+		l, _ := readAll(t, tt.choice, 0, tt.text)
+		missing := strings.Join(l.Missing(), "\n")
+		if l.Lines() != tt.lines || l.Nameless() != tt.nameless || l.Placeless() != tt.lines || !strings.HasPrefix(missing, tt.want) ||
+			(tt.want == "") != (missing == "") || l.Cut() != (tt.want != "") {
+			t.Errorf("%s: %d lines, %d without; %q", name, l.Lines(), l.Nameless(), missing)
+		}
+	}
+}
+
+// TestRead_logins: a query that counts the lines of both tables.
+func TestRead_logins(t *testing.T) {
+	const counted = `{"OperationName":%q,"Repository":%q,"ResultDescription":"200","Identity":"ci","count_":3,` +
+		`"min_TimeGenerated":"2026-01-01T00:00:00Z","max_TimeGenerated":"2026-01-01T00:00:00Z"%s}` + "\n"
+	for text, kinds := range map[string][]Kind{
+		fmt.Sprintf(counted, "Login", "", ""):                                         {LoginEvents},
+		fmt.Sprintf(counted, "Login", "", `,"Type":"ContainerRegistryLoginEvents"`):   {LoginEvents},
+		fmt.Sprintf(counted, "Login", "", "") + fmt.Sprintf(counted, "Pull", "a", ""): {LoginEvents, Rows},
+	} {
+		l, err := readAll(t, Choice{}, 0, text)
+		if err != nil || len(l.Missing()) > 0 || l.Lines() != int64(3*len(kinds)) || cmp.Diff(kinds, l.Kinds()) != "" {
+			t.Errorf("%s: %v, %q, %d lines, %v", text, err, l.Missing(), l.Lines(), l.Kinds())
+		}
+		if shown := l.Shows(scopemap.Rule{Pattern: "b", Action: acrkit.ContentWrite}); shown != (len(kinds) == 2) {
+			t.Errorf("%s: %v", text, shown)
+		}
+	}
+}
+
 // TestRead_other: a log with the lines of other services is whole without them.
 func TestRead_other(t *testing.T) {
 	vault := replaceOnce(t, recorded, "ContainerRegistryRepositoryEvents", "AuditEvent")
@@ -296,6 +343,9 @@ func TestRead_other(t *testing.T) {
 		if err != nil || l.Lines() != 1 || len(l.Missing()) > 0 || l.Sources[0].Other != 2 ||
 			l.Sources[0].OtherTable != "AuditEvent" {
 			t.Errorf("%s: %v, %+v", text, err, l.Sources)
+		}
+		if l.Placeless() != 0 {
+			t.Errorf("%s: %d lines without a registry", text, l.Placeless())
 		}
 	}
 }
