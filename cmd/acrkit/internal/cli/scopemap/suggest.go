@@ -198,6 +198,9 @@ func suggestRun(ctx context.Context, opts *suggestOptions) error {
 		return opts.incomplete(log, "the sources have no line about a request")
 	case opts.GrantedMap != "":
 		return opts.review(ctx, log, g.m)
+	case log.Used() == 0 && slices.Equal(log.Kinds(), []uselog.Kind{uselog.LoginEvents}):
+		return opts.incomplete(log, "all lines are of ContainerRegistryLoginEvents, and say who signed in; "+
+			"ContainerRegistryRepositoryEvents says what was used")
 	case log.Used() == 0:
 		return opts.incomplete(log, fmt.Sprintf("no line shows the use of a right; refused or failed: %d of %d",
 			log.Refused(), log.Lines()))

@@ -24,22 +24,29 @@ func csvColumns(header []string) (columns []int, known map[field]bool) {
 	return columns, known
 }
 
-// isCSV reports whether a text begins with the header of a log.
-func isCSV(head []byte) bool {
+// csvComma returns what separates the columns if a text begins with the header of a log; 0 = it does
+// not. Excel writes semicolons where the decimal mark is a comma.
+func csvComma(head []byte) rune {
 	line, _, _ := bytes.Cut(head, []byte("\n"))
-	header, err := csv.NewReader(bytes.NewReader(line)).Read()
-	if err != nil {
-		return false
+	for _, comma := range []rune{',', ';', '\t'} {
+		in := csv.NewReader(bytes.NewReader(line))
+		in.Comma = comma
+		header, err := in.Read()
+		if err != nil {
+			continue
+		}
+		if _, known := csvColumns(header); known[fOperation] || known[fOutcome] {
+			return comma
+		}
 	}
-	_, known := csvColumns(header)
-	return known[fOperation] || known[fOutcome]
+	return 0
 }
 
 // csv reads a CSV file with a header.
-func (r *reader) csv() error {
+func (r *reader) csv(comma rune) error {
 	budget := &budget{in: r.in, left: maxLine}
 	in := csv.NewReader(budget)
-	in.ReuseRecord = true
+	in.Comma, in.ReuseRecord = comma, true
 	header, err := in.Read()
 	if err != nil {
 		return err

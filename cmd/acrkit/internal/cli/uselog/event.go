@@ -1,6 +1,8 @@
 package uselog
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -208,6 +210,9 @@ func (f *fields) operationOf(e *event) error {
 		actions = remove
 	}
 	repository := f.get(fRepository)
+	if !f.has[fRepository] {
+		return errors.New("it has no column Repository")
+	}
 	if err := acrkit.CheckRepositoryName(repository); err != nil {
 		return fmt.Errorf("%q is no name of a repository", clip(repository))
 	}
@@ -241,7 +246,10 @@ func (f *fields) succeeded(k Kind) (bool, error) {
 			return operation.WasUsed(status), nil
 		}
 	}
-	return false, fmt.Errorf("its result is no status code: %q", clip(f.get(fResult)))
+	if !f.has[fResult] && !f.has[fResultType] {
+		return false, errors.New("it has no column ResultDescription, and may have been refused")
+	}
+	return false, fmt.Errorf("its result is no status code: %q", clip(cmp.Or(f.get(fResult), f.get(fResultType))))
 }
 
 // decision reads a line of the emulator's decision log.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -156,7 +157,11 @@ func (f *fields) get(c field) string {
 
 // layouts are the times of logs: in JSON, in exports of Kusto, and in the CSV of Azure's
 // portal, in English (United States).
-var layouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", "1/2/2006, 3:04:05 PM"}
+var layouts = []string{time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05",
+	"2006-01-02T15:04:05", "1/2/2006, 3:04:05 PM"}
+
+// local begins like a date whose day and month only its region tells apart.
+var local = regexp.MustCompile(`^\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b`)
 
 func (f *fields) time(c field) (int64, error) {
 	s := f.get(c)
@@ -175,11 +180,15 @@ func (f *fields) time(c field) (int64, error) {
 			return t.UnixNano(), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no time such as 2026-01-31T12:00:00Z", clip(s))
+	err := fmt.Errorf("%q is no time such as 2026-01-31T12:00:00Z", clip(s))
+	if local.MatchString(s) {
+		err = fmt.Errorf("%w; Azure's portal writes it so in a regional format other than English (United States)", err)
+	}
+	return 0, err
 }
 
 func (f *fields) number(c field) (int64, error) {
-	n, err := strconv.ParseInt(f.get(c), 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSuffix(f.get(c), ".0"), 10, 64) // pandas writes 7.0
 	if err != nil || n < 1 {
 		return 0, fmt.Errorf("%q is no count", clip(f.get(c)))
 	}

@@ -105,8 +105,23 @@ func forms(lines []line) map[string]string {
 		"the API, indented":           encode(tables, "\t"),
 		"objects, indented":           objects.String(),
 		"CSV":                         "\ufeff" + table.String(),
+		"CSV with semicolons":         separated(lines, ';'),
+		"CSV with tabs":               separated(lines, '\t'),
 		"CSV of Windows":              strings.ReplaceAll(table.String(), "\n", "\r\n"),
 	}
+}
+
+// separated is CSV with another separator.
+func separated(lines []line, comma rune) string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	w.Comma = comma
+	_ = w.Write(columns)
+	for _, l := range lines {
+		_ = w.Write(l.values())
+	}
+	w.Flush()
+	return b.String()
 }
 
 var drawLine = rapid.Custom(func(t *rapid.T) line {
@@ -274,7 +289,7 @@ func TestRows(t *testing.T) {
 		text := "LoginServer,Identity,Repository,OperationName,ResultDescription,Count,First,Last\n"
 		for k, c := range rows {
 			list = append(list, map[string]any{"LoginServer": server, "Identity": "ci-pull", "Repository": k.repository,
-				"OperationName": k.operation, "ResultDescription": k.status, "count_": strconv.Itoa(c.n),
+				"OperationName": k.operation, "ResultDescription": k.status, "count_": strconv.Itoa(c.n) + ".0",
 				"min_TimeGenerated": stampNano(c.first), "max_TimeGenerated": stampNano(c.last),
 				"TableName": "PrimaryResult"})
 			text += fmt.Sprintf("%s,ci-pull,%s,%s,%s,%d,%s,%s\n", server, k.repository, k.operation, k.status, c.n,

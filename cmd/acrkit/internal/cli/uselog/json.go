@@ -28,6 +28,10 @@ func (r *reader) value(line int, b []byte) error {
 			partial = codeOf(value)
 		case first == '{' && bytes.EqualFold(key, []byte("properties")):
 			return object(value, f.readKey)
+		case first == '"' && bytes.EqualFold(key, []byte("properties")): // JSON in a text
+			if inner := text(value); bytes.HasPrefix(bytes.TrimLeft(inner, " "), []byte("{")) {
+				return object(inner, f.readKey)
+			}
 		}
 		return f.readKey(key, value)
 	})

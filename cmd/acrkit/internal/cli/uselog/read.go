@@ -54,7 +54,8 @@ func (l *Log) read(path string, in io.Reader) error {
 		}
 		defer file.Close()
 		if info, err := file.Stat(); err == nil && info.IsDir() {
-			return errors.New("it is a folder")
+			return errors.New("it is a folder; the files in it, as one source: " +
+				"find FOLDER -name '*.json' -exec cat {} + | acrkit scope-map suggest -")
 		}
 		in = file
 	}
@@ -97,6 +98,13 @@ const (
 	recordingMark = "# acrkit recording "
 )
 
+// packed are the first bytes of files that may have a log in them.
+var packed = map[string]string{
+	"\x1f\x8b":   "it is compressed: gzip -dc FILE | acrkit scope-map suggest -",
+	"PK\x03\x04": "it is a zip file (or Excel's): take the log out of it, as JSON or CSV",
+	"Obj\x01":    "it is Avro, as an event hub captures it: write its records as JSON, one a line",
+}
+
 // read finds out what the source is.
 func (r *reader) read() error {
 	head, err := r.in.Peek(maxLine)
@@ -108,9 +116,15 @@ func (r *reader) read() error {
 		head = head[len(byteOrderMark):]
 	}
 	if why := loginfile.LeadingMark(string(head[:min(len(head), 8)])); why != "" {
-		return errors.New("it " + why)
+		return fmt.Errorf("it %s; save it as UTF-8: Get-Content FILE | Set-Content -Encoding utf8 NEW", why)
+	}
+	for mark, why := range packed {
+		if bytes.HasPrefix(head, []byte(mark)) {
+			return errors.New(why)
+		}
 	}
 	rest := bytes.TrimLeft(head, " \t\r\n")
+	comma := csvComma(rest)
 	switch {
 	case len(rest) == 0:
 		return errors.New("it is empty")
@@ -120,8 +134,8 @@ func (r *reader) read() error {
 		err = r.document()
 	case rest[0] == '{':
 		err = r.lines(r.value)
-	case isCSV(rest):
-		err = r.csv()
+	case comma != 0:
+		err = r.csv(comma)
 	case isMap(rest):
 		return errMap
 	default:

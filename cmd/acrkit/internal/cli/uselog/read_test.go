@@ -67,7 +67,12 @@ func TestRead(t *testing.T) {
 		"by the retention policy": {change(`"Pull"`, `"PurgeManifest"`), "", ""},
 		"a number as status":      {change(`"404"`, `200`), "repositories/tipster-service/content/read", ""},
 		"not a status":            {change(`"404"`, `"OK"`), "", `its result is no status code: "OK"`},
-		"no result":               {change(`"resultDescription": "404", `, ``), "", "its result is no status code"},
+		"no result": {change(`"resultDescription": "404", `, ``), "",
+			`its result is no status code: "HttpStatusCode"`},
+		"no column of results": {change(`"resultType": "HttpStatusCode", "resultDescription": "404", `, ``), "",
+			"it has no column ResultDescription"},
+		"a time of Germany": {change("2025-01-30T14:19:15.1931730Z", "30.1.2025, 14:19:15,193"), "",
+			"in a regional format other than English"},
 		"another table": {change("RepositoryEvents", "TaskEvents"), "",
 			`it is of "ContainerRegistryTaskEvents"`},
 		"another service":     {change("ContainerRegistryRepositoryEvents", "AuditEvent"), "", ""},
@@ -82,6 +87,11 @@ func TestRead(t *testing.T) {
 			`it says twice, and differently, what is "identity"`},
 		"escapes": {change(`"tipster-service"`, `"tipster\u002dservice"`),
 			"repositories/tipster-service/content/read", ""},
+		"properties as a text": {change(`{"tag":"sha256:2a","digest":"<nil>","repository":"tipster-service",`+
+			`"artifactType":"acr.docker","loginServer":"example.azurecr.io","userAgent":"acr-cleanup"}`,
+			`"{\"repository\":\"tipster-service\"}"`), "repositories/tipster-service/content/read", ""},
+		"properties as another text": {change(`"properties": {`, `"properties": "none", "p": {`), "",
+			"it has no column Repository"},
 		"cut":        {recorded[:len(recorded)-40], "", "it ends before the JSON does"},
 		"not JSON":   {change(`"location":`, `location:`), "", `it is not JSON: 'l'`},
 		"a decision": {decision, readA + " " + writeA, ""},
@@ -132,7 +142,8 @@ func TestRead(t *testing.T) {
 func TestRead_times(t *testing.T) {
 	want := time.Date(2026, 1, 30, 14, 19, 15, 193e6, time.UTC)
 	for _, text := range []string{"2026-01-30T14:19:15.1930000Z", "2026-01-30T15:19:15.193+01:00",
-		"2026-01-30 14:19:15.193", "2026-01-30 14:19:15.193Z", "1/30/2026, 2:19:15.193 PM",
+		"2026-01-30 14:19:15.193", "2026-01-30T14:19:15.193", "2026-01-30 14:19:15.193000+00:00",
+		"2026-01-30 14:19:15.193Z", "1/30/2026, 2:19:15.193 PM",
 		"1/30/2026, 2:19:15.193\u202fPM"} {
 		l, err := readAll(t, Choice{}, 0, "TimeGenerated [UTC],OperationName,Repository,ResultDescription\n\""+text+
 			"\",Pull,a,200\n")
@@ -163,7 +174,10 @@ func TestRead_refused(t *testing.T) {
 		"of another service": {replaceOnce(t, recorded, "ContainerRegistryRepositoryEvents", "AuditEvent"),
 			`it is no log of a registry that acrkit reads: a recording`},
 		"half a line": {recorded[:90], "no line of it can be read; line 1: it ends before the JSON does"},
-		"UTF-16":      {"\xff\xfe{\x00", "it is UTF-16 text"},
+		"UTF-16":      {"\xff\xfe{\x00", "(perhaps from PowerShell's >); save it as UTF-8: Get-Content"},
+		"gzip":        {"\x1f\x8b\x08\x00", "it is compressed: gzip -dc FILE | acrkit scope-map suggest -"},
+		"zip":         {"PK\x03\x04\x14", "it is a zip file"},
+		"Avro":        {"Obj\x01\x04", "it is Avro"},
 		"another version": {strings.Replace(recordingText, "recording 1", "recording 2", 1),
 			"of version 2 is not read"},
 	} {
@@ -287,26 +301,31 @@ func TestRead_part(t *testing.T) {
 
 // TestRead_nameless: a line without a column for the identity may be of the one that is chosen.
 func TestRead_nameless(t *testing.T) {
-	const row = `{"TimeGenerated":"2026-01-01T00:00:00Z","OperationName":"Pull","Repository":"a","ResultDescription":"200"}`
+	const row = `{"TimeGenerated":"2026-01-01T00:00:00Z","OperationName":"Pull","Repository":"a",` +
+		`"ResultDescription":"200"}`
 	with := func(identity string) string { return strings.TrimSuffix(row, "}") + `,"Identity":` + identity + "}" }
 	ci := Choice{Identities: []string{"ci"}}
+	nameless := func(n int) string {
+		return fmt.Sprintf(`a: lines without a column Identity, which may be of "ci": %d`, n)
+	}
 	for name, tt := range map[string]struct {
 		choice          Choice
 		text            string
 		lines, nameless int64
 		want            string
 	}{
-		"not chosen":     {ci, row + "\n" + with(`"ci"`), 1, 0, `a: lines without a column Identity, which may be of "ci": 1`},
+		"not chosen":     {ci, row + "\n" + with(`"ci"`), 1, 0, nameless(1)},
 		"no identity":    {ci, with("null") + "\n" + with(`"ci"`), 1, 0, ""},
 		"refused":        {ci, replaceOnce(t, row, "200", "401") + "\n" + with(`"ci"`), 1, 0, ""},
 		"none is chosen": {Choice{}, row, 1, 1, ""},
 		"those without":  {Choice{Identities: []string{""}}, row + "\n" + with(`"ci"`), 1, 1, ""},
-		"CSV, not chosen": {ci, "TimeGenerated,OperationName,Repository,ResultDescription\n2026-01-01T00:00:00Z,Pull,a,200\n",
-			0, 0, "a: lines without"},
+		"CSV, not chosen": {ci, "TimeGenerated,OperationName,Repository,ResultDescription\n" +
+			"2026-01-01T00:00:00Z,Pull,a,200\n", 0, 0, nameless(1)},
 	} {
 		l, _ := readAll(t, tt.choice, 0, tt.text)
 		missing := strings.Join(l.Missing(), "\n")
-		if l.Lines() != tt.lines || l.Nameless() != tt.nameless || l.Placeless() != tt.lines || !strings.HasPrefix(missing, tt.want) ||
+		if l.Lines() != tt.lines || l.Nameless() != tt.nameless || l.Placeless() != tt.lines ||
+			!strings.HasPrefix(missing, tt.want) ||
 			(tt.want == "") != (missing == "") || l.Cut() != (tt.want != "") {
 			t.Errorf("%s: %d lines, %d without; %q", name, l.Lines(), l.Nameless(), missing)
 		}
