@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 
@@ -155,6 +156,19 @@ func (opts *suggestOptions) complete() error {
 		if isStdin(arg) {
 			stdin++
 		}
+	}
+	var seen []os.FileInfo
+	for _, path := range opts.Sources {
+		info, err := os.Stat(path)
+		if err != nil || isStdin(path) || !info.Mode().IsRegular() {
+			continue // what cannot be read says so when it is
+		}
+		for _, other := range seen {
+			if os.SameFile(info, other) {
+				return cmdutil.Usage("the source %q is given twice; its lines would count twice", path)
+			}
+		}
+		seen = append(seen, info)
 	}
 	form := mapfile.Format(opts.Format)
 	switch {
