@@ -71,7 +71,7 @@ func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, m scope
 			u.State == scopemap.Used && u.Rule.Pattern.IsWildcard() && !log.Shows(u.Rule): // it is not narrowed
 			row.Why = whyUnknown(log, u.Rule)
 		case u.State == scopemap.Unused:
-			row.Why = "not in " + strings.Join(log.ShownBy(u.Rule.Action), ", ")
+			row.Why = "not in " + spans(log.ShownBy(u.Rule.Action))
 		}
 		all = append(all, row)
 	}
@@ -103,6 +103,15 @@ func (opts *suggestOptions) changed(m, left scopemap.Map) string {
 		return mapfile.AzUpdate(m, left, opts.Registry)
 	}
 	return mapfile.Write(left, as, opts.Registry)
+}
+
+// spans lists sources, each with the time that it shows.
+func spans(sources []uselog.Source) string {
+	var texts []string
+	for _, s := range sources {
+		texts = append(texts, fmt.Sprintf("%s (%s to %s)", s.Path, cmdutil.Time(s.From), cmdutil.Time(s.To)))
+	}
+	return strings.Join(texts, ", ")
 }
 
 // whyUnknown says why nothing is known of the use of a right.

@@ -44,6 +44,7 @@ type Source struct {
 	Used        int64     // of them, uses of rights
 	Refused     int64     // of them, refused or failed
 	First, Last time.Time // of the lines that were chosen; zero = none
+	From, To    time.Time // which time it shows: of the registry's lines about rights, whoever used them; zero = none
 	Broken      int64     // lines that could not be read
 	Nameless    int64     // lines that do not say whose they are, and may be of a chosen identity
 	Ends        string    // why it is not the whole log; "" = nothing says so
@@ -121,6 +122,10 @@ func (l *Log) add(e event) error {
 	if !slices.Contains(s.Kinds, e.kind) {
 		s.Kinds = append(s.Kinds, e.kind)
 	}
+	first, last := time.Unix(0, e.first).UTC(), time.Unix(0, e.last).UTC()
+	if e.kind != LoginEvents {
+		widen(&s.From, &s.To, first, last)
+	}
 	if !e.anyone {
 		note(l, l.identities, e.identity, e.count)
 		//rule:suggest-identity
@@ -140,13 +145,7 @@ func (l *Log) add(e event) error {
 		l.placeless += e.count
 	}
 	s.Lines += e.count
-	first, last := time.Unix(0, e.first).UTC(), time.Unix(0, e.last).UTC()
-	if s.First.IsZero() || first.Before(s.First) {
-		s.First = first
-	}
-	if last.After(s.Last) {
-		s.Last = last
-	}
+	widen(&s.First, &s.Last, first, last)
 	switch e.outcome {
 	case refused:
 		s.Refused += e.count
@@ -169,6 +168,16 @@ func (l *Log) add(e event) error {
 		}
 	}
 	return nil
+}
+
+// widen makes a span of time contain another.
+func widen(from, to *time.Time, first, last time.Time) {
+	if from.IsZero() || first.Before(*from) {
+		*from = first
+	}
+	if last.After(*to) {
+		*to = last
+	}
 }
 
 func (l *Log) chosen(identity string) bool {
@@ -300,14 +309,14 @@ func (l *Log) MayMount(r scopemap.Rule) bool {
 }
 
 // ShownBy returns the sources that show uses of an action, and have lines.
-func (l *Log) ShownBy(a acrkit.Action) (paths []string) {
+func (l *Log) ShownBy(a acrkit.Action) (sources []Source) {
 	for _, s := range l.Sources {
 		//rule:suggest-shown
 		if s.Lines > 0 && slices.ContainsFunc(s.Kinds, func(k Kind) bool { return k.Shows(a) }) {
-			paths = append(paths, s.Path)
+			sources = append(sources, s)
 		}
 	}
-	return paths
+	return sources
 }
 
 // Kinds returns the kinds of all sources, each once.

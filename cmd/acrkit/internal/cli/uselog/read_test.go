@@ -351,6 +351,29 @@ func TestRead_logins(t *testing.T) {
 	}
 }
 
+// TestRead_span: which time a source shows is that of its lines about rights, of whatever identity;
+// sign-ins and other registries do not count.
+func TestRead_span(t *testing.T) {
+	row := func(at, operation, repository, server, identity string) string {
+		return fmt.Sprintf(`{"TimeGenerated":"2026-01-%sT00:00:00Z","OperationName":%q,"Repository":%q,"LoginServer":`+
+			`"%s.azurecr.io","Identity":%q,"ResultDescription":"200","Type":"ContainerRegistry%sEvents"}`+"\n", at,
+			operation, repository, server, identity, map[bool]string{true: "Login", false: "Repository"}[repository == ""])
+	}
+	l, err := readAll(t, Choice{Registry: "one", Identities: []string{"ci"}}, 0, row("01", "Login", "", "one", "ci")+
+		row("03", "Pull", "a", "one", "other")+row("04", "Pull", "a", "one", "ci")+row("05", "Pull", "a", "one", "other")+
+		row("07", "Login", "", "one", "ci")+row("09", "Pull", "a", "two", "ci"),
+		replaceOnce(t, recordingText, "myregistry", "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(day, minute int) time.Time { return time.Date(2026, 1, day, 0, minute, 0, 0, time.UTC) }
+	for i, want := range [][2]time.Time{{at(3, 0), at(5, 0)}, {at(1, 0), at(1, 5)}} {
+		if s := l.Sources[i]; !s.From.Equal(want[0]) || !s.To.Equal(want[1]) {
+			t.Errorf("%d: %v to %v", i, s.From, s.To)
+		}
+	}
+}
+
 // TestRead_other: a log with the lines of other services is whole without them.
 func TestRead_other(t *testing.T) {
 	vault := replaceOnce(t, recorded, "ContainerRegistryRepositoryEvents", "AuditEvent")

@@ -70,6 +70,11 @@ func (r *reader) recording() error {
 				return fmt.Errorf("a recording of version %s is not read; perhaps a newer acrkit wrote it", m[1])
 			}
 			registry, head = nameOf(m[2]), true
+			run, err := readUse([]string{"1", m[3], m[4]})
+			if err != nil {
+				return err
+			}
+			widen(&r.source.From, &r.source.To, time.Unix(0, run.first).UTC(), time.Unix(0, run.last).UTC())
 			r.source.Kinds = append(r.source.Kinds, Recording)
 			return nil
 		}
