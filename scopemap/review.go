@@ -34,7 +34,7 @@ type GrantedUse struct {
 // A wildcard of which only some names were used is replaced by these names, unless wildcards
 // are kept, or the map would have more than [MaxActions] lines. The uses are in the order of
 // [CompareRules]. What was used and is not granted follows the lines of the map, at most
-// [MaxActions] lines.
+// [MaxActions] lines. What was tried and always failed is [Unknown], and stays.
 func Review(granted Map, uses iter.Seq[Use], shown func(Rule) bool, wildcards bool) (rows []GrantedUse, left Map) {
 	least := Minimal(granted)
 	index := map[Rule]int{}
@@ -49,6 +49,9 @@ func Review(granted Map, uses iter.Seq[Use], shown func(Rule) bool, wildcards bo
 	instead := make([][]Rule, len(rows)) // at most MaxActions+1 for each line
 	for u := range uses {
 		i, ok := covering(index, u.Rule)
+		if !ok && u.tried() {
+			continue
+		}
 		if !ok {
 			last := len(rows) - 1
 			switch {
@@ -62,8 +65,15 @@ func Review(granted Map, uses iter.Seq[Use], shown func(Rule) bool, wildcards bo
 		if n := len(instead[i]); n == 0 || n <= MaxActions && instead[i][n-1] != u.Rule {
 			instead[i] = append(instead[i], u.Rule)
 		}
-		//rule:suggest-used
-		rows[i].Use, rows[i].State = rows[i].Use.Merge(u), Used
+		rows[i].Use = rows[i].Use.Merge(u)
+		switch {
+		case !u.tried():
+			//rule:suggest-used
+			rows[i].State = Used
+		//rule:suggest-tried-granted
+		case rows[i].State == Unused:
+			rows[i].State = Unknown
+		}
 	}
 	left = least
 	left.Rules = nil

@@ -15,11 +15,23 @@ type Use struct {
 	Rule        Rule
 	First, Last time.Time // zero = not known
 	Count       int64
+	Failed      int64    // how often it was tried besides, and failed for another reason than the right
 	Sources     []string // where it was seen, sorted
 }
 
-// Merge returns the evidence of both as one; the line is that of u.
+// tried reports whether the right was tried and always failed: it is not known whether it was
+// needed.
+func (u Use) tried() bool { return u.Count == 0 && u.Failed > 0 }
+
+// Merge returns the evidence of both as one; the line is that of u. First and last are those of
+// uses alone, if there are any.
 func (u Use) Merge(other Use) Use {
+	switch {
+	case u.tried() && other.Count > 0:
+		u.First, u.Last = time.Time{}, time.Time{}
+	case other.tried() && u.Count > 0:
+		other.First, other.Last = time.Time{}, time.Time{}
+	}
 	if u.First.IsZero() || !other.First.IsZero() && other.First.Before(u.First) {
 		u.First = other.First
 	}
@@ -27,6 +39,7 @@ func (u Use) Merge(other Use) Use {
 		u.Last = other.Last
 	}
 	u.Count += other.Count
+	u.Failed += other.Failed
 	if !slices.Equal(u.Sources, other.Sources) {
 		all := append(slices.Clone(u.Sources), other.Sources...)
 		slices.Sort(all)
@@ -71,7 +84,8 @@ func RulesFor(required acrkit.Scope) (rules []Rule, never acrkit.Scope) {
 const WildcardNames = 3
 
 // Suggest yields the lines of the smallest scope map that allows all uses, each once, with
-// the evidence of all uses that it allows. The uses are in the order of [CompareRules].
+// the evidence of all uses that it allows. The uses are in the order of [CompareRules]. What was
+// tried and always failed is left out.
 //
 // With wildcards, PREFIX/* replaces the names and wildcards under PREFIX/ that have the same
 // action if there are at least [WildcardNames] of them. The longest prefixes are first, and
@@ -82,6 +96,10 @@ func Suggest(uses iter.Seq[Use], wildcards bool) iter.Seq[Use] {
 	return func(yield func(Use) bool) {
 		s := suggester{wildcards: wildcards, yield: yield}
 		for u := range uses {
+			//rule:suggest-tried
+			if u.tried() {
+				continue
+			}
 			if !s.add(u) {
 				return
 			}

@@ -57,6 +57,8 @@ func tokenRules() []rule {
 			[]change{
 				{"suggest-unknown", always(), scopeMap, "TestReview"},
 				{"suggest-used", replace("Used", "Unused"), scopeMap, "TestReview"},
+				{"suggest-tried", never(), scopeMap, "TestTried"},
+				{"suggest-tried-granted", never(), scopeMap, "TestTried"},
 				{"suggest-unknown-wildcard", drop("shown"), scopeMap, "TestReview"},
 				{"suggest-keys-twice", never(), "", "TestRead"},
 				{"suggest-used-status", replace("operation.WasUsed(status)", "true"), "", "TestRead"},

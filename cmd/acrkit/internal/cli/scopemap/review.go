@@ -55,6 +55,9 @@ func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, m scope
 	count := map[scopemap.UseState]int{}
 	for _, u := range rows {
 		row := newSuggestJSON(u)
+		if u.Count == 0 {
+			row.First, row.Last = "", "" // of what failed
+		}
 		count[u.State]++
 		switch {
 		case u.State == scopemap.NotGranted:
@@ -69,7 +72,7 @@ func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, m scope
 		switch {
 		case u.State == scopemap.Unknown,
 			u.State == scopemap.Used && u.Rule.Pattern.IsWildcard() && !log.Shows(u.Rule): // it is not narrowed
-			row.Why = whyUnknown(log, u.Rule)
+			row.Why = whyUnknown(log, u)
 		case u.State == scopemap.Unused:
 			row.Why = "not in " + spans(log.ShownBy(u.Rule.Action))
 		}
@@ -115,8 +118,11 @@ func spans(sources []uselog.Source) string {
 }
 
 // whyUnknown says why nothing is known of the use of a right.
-func whyUnknown(log *uselog.Log, r scopemap.Rule) string {
+func whyUnknown(log *uselog.Log, u scopemap.GrantedUse) string {
+	r := u.Rule
 	switch {
+	case u.Count == 0 && u.Failed > 0:
+		return fmt.Sprintf("tried %d times, last %s, and always failed (408, 429, 5xx)", u.Failed, cmdutil.Time(u.Last))
 	case r.IsGateway():
 		return "no source shows what a connected registry does"
 	case log.Cut():

@@ -76,10 +76,11 @@ A source is recognised by its content, and - is stdin; several are merged:
   rows           that a query counted: LoginServer, Identity, Repository,
                  OperationName, Count, First, Last (docs/least-privilege.md)
 
-What was refused or failed (401, 403, 408, 429, 5xx) is no use of a right. A line that
-cannot be read is named and the others count; the exit code is then 7. --identity
-chooses a token's user name or an object id where a log has several; a recording has
-none, and always counts.
+What was refused or failed (401, 403, 408, 429, 5xx) is no use of a right; what was not
+found (404) is one, since the registry checks rights first. A line that cannot be read
+is named and the others count; the exit code is then 7. --identity chooses a token's
+user name or an object id where a log has several; a recording has none, and always
+counts.
 
 Unknown is not unused. ACR's logs do not show metadata/read, metadata/write and the
 catalog, so a job may need them although they are not suggested.
@@ -88,9 +89,10 @@ catalog, so a job may need them although they are not suggested.
 which never. MAP is a file as "acrkit scope-map lint" reads it, or the name of a scope
 map or a token, whose lines are then chosen. --format prints the map without what
 was not used. A right of which no source shows the use is kept: by ACR's logs also
-content/read, if anything was pushed, since a push may mount blobs; and every right,
-if a line could not be read. A wildcard becomes the names that were used. The exit
-code is 8 if something can be taken away.
+content/read, if anything was pushed, since a push may mount blobs. Kept as well are
+what was tried and always failed (408, 429, 5xx), and every right, if a line could not
+be read. A wildcard becomes the names that were used. The exit code is 8 if something
+can be taken away.
 
 --wildcards replaces three or more names under PREFIX/ that used the same action by
 PREFIX/*, the longest prefix first, and never by *; with --granted, it keeps wildcards.

@@ -218,6 +218,53 @@ func drawMap(t *rapid.T) (m scopemap.Map) {
 	return m
 }
 
+// TestTried: what was tried and always failed is not suggested, and keeps the line that gives it, or
+// its name under a wildcard; it is no use, and changes nothing of a use beside it.
+func TestTried(t *testing.T) {
+	rule := func(name string) scopemap.Rule {
+		return scopemap.Rule{Pattern: scopemap.Pattern(name), Action: acrkit.ContentRead}
+	}
+	at := func(s int64) time.Time { return time.Unix(s, 0).UTC() }
+	tried := func(name string) scopemap.Use {
+		return scopemap.Use{Rule: rule(name), First: at(1), Last: at(9), Failed: 2}
+	}
+	used := func(name string) scopemap.Use {
+		return scopemap.Use{Rule: rule(name), First: at(3), Last: at(4), Count: 1}
+	}
+	for _, tt := range []struct {
+		uses                     []scopemap.Use
+		granted, suggested, left string
+		state                    scopemap.UseState // of the first line
+	}{
+		{[]scopemap.Use{tried("a")}, "a b", "", "a", scopemap.Unknown},
+		{[]scopemap.Use{tried("a"), used("a")}, "a b", "a", "a", scopemap.Used},
+		{[]scopemap.Use{used("a"), tried("a")}, "a", "a", "a", scopemap.Used},
+		{[]scopemap.Use{tried("t/a"), used("t/b")}, "t/*", "t/b", "t/a t/b", scopemap.Used},
+		{[]scopemap.Use{tried("t/a")}, "t/*", "", "t/a", scopemap.Unknown},
+		{[]scopemap.Use{tried("c")}, "a", "", "", scopemap.Unused},
+	} {
+		_, m := suggest(tt.uses, false)
+		var granted scopemap.Map
+		for name := range strings.FieldsSeq(tt.granted) {
+			granted.Rules = append(granted.Rules, rule(name))
+		}
+		rows, left := scopemap.Review(granted, slices.Values(tt.uses), func(scopemap.Rule) bool { return true }, false)
+		names := func(m scopemap.Map) (out []string) {
+			for _, r := range m.Rules {
+				out = append(out, string(r.Pattern))
+			}
+			return out
+		}
+		if strings.Join(names(m), " ") != tt.suggested || strings.Join(names(left), " ") != tt.left ||
+			rows[0].State != tt.state || len(rows) != len(granted.Rules) {
+			t.Errorf("%v: suggested %v, left %v, %+v", tt.uses, names(m), names(left), rows)
+		}
+		if rows[0].Count > 0 && (!rows[0].First.Equal(at(3)) || !rows[0].Last.Equal(at(4))) {
+			t.Errorf("%v: %+v", tt.uses, rows[0])
+		}
+	}
+}
+
 // TestReview_limit: a wildcard stays if its names would be too many lines for a map.
 func TestReview_limit(t *testing.T) {
 	granted, err := scopemap.Parse([]string{"repositories/t/*/content/read", "repositories/a/content/read"})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -56,10 +57,11 @@ func (k Kind) Hidden() string {
 type outcome uint8
 
 const (
-	used    outcome = iota
-	refused         // or failed before the rights mattered
-	nothing         // it is about no right: a sign-in, or work of the registry itself
-	unclear         // an operation that is not known
+	used outcome = iota
+	refused
+	failed  // for another reason than the rights, which may have been needed
+	nothing // it is about no right: a sign-in, or work of the registry itself
+	unclear // an operation that is not known
 )
 
 // event is one line, or a row that counts several.
@@ -190,11 +192,17 @@ func NameOf(reg acrkit.Registry) string {
 
 // operationOf reads which rights an operation on a repository used.
 func (f *fields) operationOf(e *event) error {
-	if ok, err := f.succeeded(e.kind); err != nil {
+	status, err := f.status(e.kind)
+	switch {
+	case err != nil:
 		return err
-	} else if !ok {
+	//rule:suggest-used-status
+	case operation.WasUsed(status):
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		e.outcome = refused
 		return nil
+	default:
+		e.outcome = failed
 	}
 	name := f.get(fOperation)
 	var actions []acrkit.Action
@@ -210,6 +218,10 @@ func (f *fields) operationOf(e *event) error {
 		actions = remove
 	}
 	repository := f.get(fRepository)
+	if e.outcome == failed && (actions == nil || acrkit.CheckRepositoryName(repository) != nil) {
+		e.outcome = refused
+		return nil
+	}
 	if !f.has[fRepository] {
 		return errors.New("it has no column Repository")
 	}
@@ -233,23 +245,22 @@ var (
 	remove = []acrkit.Action{acrkit.ContentDelete}
 )
 
-// succeeded reports whether the answer proves that the rights were used. Only a query's row may
-// have no result: the query has chosen the lines.
-func (f *fields) succeeded(k Kind) (bool, error) {
+// status returns the status of the answer. Only a query's row may have none: the query has chosen
+// the lines.
+func (f *fields) status(k Kind) (int, error) {
 	if k == Rows && !f.has[fResult] {
-		return true, nil
+		return http.StatusOK, nil
 	}
 	for _, c := range []field{fResult, fResultType} {
 		// "200" (recorded)
 		if status, err := strconv.Atoi(f.get(c)); err == nil && status >= 100 && status < 600 {
-			//rule:suggest-used-status
-			return operation.WasUsed(status), nil
+			return status, nil
 		}
 	}
 	if !f.has[fResult] && !f.has[fResultType] {
-		return false, errors.New("it has no column ResultDescription, and may have been refused")
+		return 0, errors.New("it has no column ResultDescription, and may have been refused")
 	}
-	return false, fmt.Errorf("its result is no status code: %q", clip(cmp.Or(f.get(fResult), f.get(fResultType))))
+	return 0, fmt.Errorf("its result is no status code: %q", clip(cmp.Or(f.get(fResult), f.get(fResultType))))
 }
 
 // decision reads a line of the emulator's decision log.
@@ -267,7 +278,9 @@ func (f *fields) decision() (e event, err error) {
 	path := f.get(fPath)
 	switch outcome := f.get(fOutcome); outcome {
 	case "allowed":
-	case "denied", "challenged", "faulted":
+	case "faulted":
+		e.outcome = failed
+	case "denied", "challenged":
 		e.outcome = refused
 		return e, nil
 	default:

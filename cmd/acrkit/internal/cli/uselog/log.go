@@ -82,8 +82,9 @@ type Log struct {
 
 // total is the evidence for one right.
 type total struct {
-	first, last, count int64
-	sources            uint64
+	first, last   int64 // of the uses; if there are none, of those that failed
+	count, failed int64
+	sources       uint64
 }
 
 // New returns an empty log. Close removes its files.
@@ -132,7 +133,7 @@ func (l *Log) add(e event) error {
 		if !l.chosen(e.identity) {
 			l.unchosen += e.count
 			//rule:suggest-nameless
-			if e.nameless && (e.outcome == used || e.outcome == unclear) {
+			if e.nameless && e.outcome != refused && e.outcome != nothing {
 				s.Nameless += e.count
 			}
 			return nil
@@ -156,8 +157,12 @@ func (l *Log) add(e event) error {
 		} else {
 			l.many = true
 		}
-	case used:
-		s.Used += e.count
+	case used, failed:
+		if e.outcome == used {
+			s.Used += e.count
+		} else {
+			s.Refused += e.count
+		}
 		for _, r := range e.rules {
 			if r.Action == acrkit.ContentWrite && (e.kind == RepositoryEvents || e.kind == Rows) {
 				l.pushed = true
@@ -204,13 +209,23 @@ func (l *Log) count(r scopemap.Rule, e event) error {
 		t = &total{first: e.first, last: e.last}
 		l.held[string(k)] = t
 	}
-	t.merge(total{e.first, e.last, e.count, 1 << (len(l.Sources) - 1)})
+	o := total{first: e.first, last: e.last, count: e.count, sources: 1 << (len(l.Sources) - 1)}
+	if e.outcome == failed {
+		o.count, o.failed = 0, e.count
+	}
+	t.merge(o)
 	return nil
 }
 
 func (t *total) merge(o total) {
-	t.first, t.last = min(t.first, o.first), max(t.last, o.last)
+	switch {
+	case t.count == 0 && o.count > 0:
+		t.first, t.last = o.first, o.last
+	case t.count == 0 || o.count > 0:
+		t.first, t.last = min(t.first, o.first), max(t.last, o.last)
+	}
 	t.count += o.count
+	t.failed += o.failed
 	t.sources |= o.sources
 }
 
@@ -218,7 +233,7 @@ func (t *total) merge(o total) {
 func (l *Log) spill() error {
 	for k, t := range l.held {
 		var b []byte
-		for _, n := range []int64{t.first, t.last, t.count, int64(t.sources)} {
+		for _, n := range []int64{t.first, t.last, t.count, t.failed, int64(t.sources)} {
 			b = binary.BigEndian.AppendUint64(b, uint64(n))
 		}
 		if err := l.spool.Add([]byte(k), b); err != nil {
@@ -244,11 +259,11 @@ func (l *Log) Uses() iter.Seq2[scopemap.Use, error] {
 				yield(scopemap.Use{}, err)
 				return
 			}
-			var n [4]int64
+			var n [5]int64
 			for i := range n {
 				n[i] = int64(binary.BigEndian.Uint64(record.Value[8*i:]))
 			}
-			next := total{n[0], n[1], n[2], uint64(n[3])}
+			next := total{n[0], n[1], n[2], n[3], uint64(n[4])}
 			if k != nil && bytes.Equal(k, record.Key) {
 				t.merge(next)
 				continue
@@ -267,7 +282,7 @@ func (l *Log) Uses() iter.Seq2[scopemap.Use, error] {
 func (l *Log) use(k []byte, t total) scopemap.Use {
 	n := len(k) - 2
 	u := scopemap.Use{Rule: scopemap.Rule{Pattern: scopemap.Pattern(k[:n]), Action: acrkit.Action(k[n+1])},
-		First: time.Unix(0, t.first).UTC(), Last: time.Unix(0, t.last).UTC(), Count: t.count}
+		First: time.Unix(0, t.first).UTC(), Last: time.Unix(0, t.last).UTC(), Count: t.count, Failed: t.failed}
 	for i := range l.Sources {
 		if t.sources&(1<<i) != 0 {
 			u.Sources = append(u.Sources, l.Sources[i].Path)

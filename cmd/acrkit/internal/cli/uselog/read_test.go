@@ -57,8 +57,9 @@ func TestRead(t *testing.T) {
 		"not found, after the right was checked": {recorded, "repositories/tipster-service/content/read", ""},
 		"refused":                                {change(`"404"`, `"401"`), "", ""},
 		"forbidden":                              {change(`"404"`, `"403"`), "", ""},
-		"throttled":                              {change(`"404"`, `"429"`), "", ""},
-		"failed":                                 {change(`"404"`, `"503"`), "", ""},
+		"throttled":                              {change(`"404"`, `"429"`), "tried:repositories/tipster-service/content/read", ""},
+		"failed":                                 {change(`"404"`, `"503"`), "tried:repositories/tipster-service/content/read", ""},
+		"an unknown operation, failed":           {replaceOnce(t, change(`"404"`, `"503"`), `"Pull"`, `"Frob"`), "", ""},
 		"a push": {change(`"Pull"`, `"Push"`),
 			"repositories/tipster-service/content/read repositories/tipster-service/content/write", ""},
 		"a delete of a repository": {change(`"Pull"`, `"DeleteRepository"`),
@@ -75,12 +76,13 @@ func TestRead(t *testing.T) {
 			"in a regional format other than English"},
 		"another table": {change("RepositoryEvents", "TaskEvents"), "",
 			`it is of "ContainerRegistryTaskEvents"`},
-		"another service":     {change("ContainerRegistryRepositoryEvents", "AuditEvent"), "", ""},
-		"a name that is none": {change(`"tipster-service"`, `"A B"`), "", `"A B" is no name of a repository`},
-		"no repository":       {change(`"tipster-service"`, `"<nil>"`), "", `"" is no name of a repository`},
-		"no time":             {change(`"time"`, `"tim"`), "", `it has no time in "timegenerated"`},
-		"a time that is none": {change("2025-01-30T", "yesterday "), "", "is no time such as"},
-		"another century":     {change("2025-01", "1601-01"), "", "another century"},
+		"another service":       {change("ContainerRegistryRepositoryEvents", "AuditEvent"), "", ""},
+		"a name that is none":   {change(`"tipster-service"`, `"A B"`), "", `"A B" is no name of a repository`},
+		"no repository, failed": {replaceOnce(t, change(`"tipster-service"`, `"<nil>"`), `"404"`, `"500"`), "", ""},
+		"no repository":         {change(`"tipster-service"`, `"<nil>"`), "", `"" is no name of a repository`},
+		"no time":               {change(`"time"`, `"tim"`), "", `it has no time in "timegenerated"`},
+		"a time that is none":   {change("2025-01-30T", "yesterday "), "", "is no time such as"},
+		"another century":       {change("2025-01", "1601-01"), "", "another century"},
 		"twice the same": {change(`"RegionStamp"`, `"Identity":"user@example.com","RegionStamp"`),
 			"repositories/tipster-service/content/read", ""},
 		"twice and differently": {change(`"RegionStamp"`, `"Identity":"other","RegionStamp"`), "",
@@ -99,7 +101,7 @@ func TestRead(t *testing.T) {
 			"repositories/*/metadata/read", ""},
 		"denied":                 {decide(`"allowed"`, `"denied"`), "", ""},
 		"challenged":             {decide(`"allowed"`, `"challenged"`), "", ""},
-		"faulted":                {decide(`"allowed"`, `"faulted"`), "", ""},
+		"faulted":                {decide(`"allowed"`, `"faulted"`), "tried:" + readA + " tried:" + writeA, ""},
 		"asked for and not used": {decide("/v2/a/manifests/v1", "/oauth2/token"), "", ""},
 		"a decision without a path": {decide(`"path"`, `"way"`), "",
 			`a decision without "path": print it with --json time,`},
@@ -120,7 +122,11 @@ func TestRead(t *testing.T) {
 		}
 		var got []string
 		for _, u := range uses(t, l) {
-			got = append(got, u.Rule.String())
+			if u.Count == 0 && u.Failed == 1 {
+				got = append(got, "tried:"+u.Rule.String())
+			} else {
+				got = append(got, u.Rule.String())
+			}
 		}
 		if diff := cmp.Diff(tt.lines, strings.Join(got, " ")); diff != "" {
 			t.Errorf("%s: %s", name, diff)
@@ -646,7 +652,7 @@ func FuzzRead(f *testing.F) {
 		err := l.Read("-", strings.NewReader(text))
 		var n int64
 		for _, u := range uses(t, l) {
-			if _, err := scopemap.ParseRule(u.Rule.String()); err != nil || u.Count < 1 || u.Last.Before(u.First) ||
+			if _, err := scopemap.ParseRule(u.Rule.String()); err != nil || u.Count+u.Failed < 1 || u.Last.Before(u.First) ||
 				u.Rule.Pattern.IsWildcard() && u.Rule.Pattern != scopemap.Root {
 				t.Fatalf("%+v: %v", u, err)
 			}
