@@ -74,6 +74,7 @@ func tokenRules() []rule {
 				{"suggest-shown", drop("Lines"), "", "TestShows"},
 				{"suggest-mount", replace("l.pushed", "false"), "", "TestShows"},
 				{"suggest-document-cut", never(), "", "TestRead_broken"},
+				{"suggest-recording-end", never(), "", "TestShows"},
 				{"suggest-recorded-wildcard", never(), "", "TestRead_broken"},
 				{"suggest-incomplete", never(), cli, "TestSuggestLimits"},
 				{"suggest-role-principal", never(), cli, "TestSuggestRole"},

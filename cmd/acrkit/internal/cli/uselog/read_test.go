@@ -29,7 +29,8 @@ const (
 	recordingText = "# acrkit recording 1 of myregistry.azurecr.io, from 2026-01-01T00:00:00Z " +
 		"to 2026-01-01T00:05:00Z\n" +
 		"# used 2 times, first 2026-01-01T00:00:01Z, last 2026-01-01T00:00:09Z\nrepositories/a/content/read\n" +
-		"# used 1 times, first 2026-01-01T00:00:02Z, last 2026-01-01T00:00:02Z\nrepositories/*/metadata/read\n"
+		"# used 1 times, first 2026-01-01T00:00:02Z, last 2026-01-01T00:00:02Z\nrepositories/*/metadata/read\n" +
+		"# end of the recording\n"
 )
 
 const (
@@ -241,7 +242,7 @@ func TestRead_broken(t *testing.T) {
 		"a recording": {recordingText + "repositories/b/content/read\n# used x times\n" +
 			"# used 0 times, first a, last b\n" +
 			"# used 1 times, first 2026-01-01T00:00:02Z, last 2026-01-01T00:00:02Z\nrepositories/b/*/content/read\n",
-			3, []int{6, 8, 10}},
+			3, []int{7, 9, 11}},
 	} {
 		l, err := readAll(t, Choice{}, 0, tt.text)
 		if tt.lines == nil {
@@ -497,12 +498,21 @@ func TestShows(t *testing.T) {
 		"sign-ins, events of another before": {one, []string{events + "\n" + login}, ""},
 		"decisions":                          {Choice{}, []string{decision}, allShown},
 		"a recording":                        {Choice{}, []string{recordingText}, allShown},
-		"a recording of nothing": {Choice{}, []string{strings.SplitAfter(recordingText, "\n")[0], login},
+		"a recording that is cut between lines": {Choice{},
+			[]string{strings.TrimSuffix(recordingText, "# end of the recording\n")}, ""},
+		"a recording that is cut, and one": {Choice{},
+			[]string{strings.TrimSuffix(recordingText, "# end of the recording\n") + recordingText}, ""},
+		"a recording without a line": {Choice{},
+			[]string{replaceOnce(t, recordingText, "repositories/*/metadata/read\n", "")}, ""},
+		"two recordings": {Choice{}, []string{recordingText + recordingText}, allShown},
+		"a recording of nothing": {Choice{},
+			[]string{strings.SplitAfter(recordingText, "\n")[0] + "# end of the recording\n", login},
 			""},
 		"an empty list and a login": {Choice{}, []string{other, "[]"}, ""},
 		"half a line":               {Choice{}, []string{events + "\n" + events[:90]}, ""},
-		"half a line of a recording, and a log": {Choice{}, []string{strings.TrimSuffix(recordingText, "read\n"),
-			replaceOnce(t, events, "example", "myregistry")}, ""},
+		"half a line of a recording, and a log": {Choice{},
+			[]string{recordingText[:strings.LastIndex(recordingText, "ead\n")],
+				replaceOnce(t, events, "example", "myregistry")}, ""},
 		"an operation": {Choice{}, []string{events + "\n" + strange}, ""},
 	} {
 		l, err := readAll(t, tt.choice, 0, tt.texts...)

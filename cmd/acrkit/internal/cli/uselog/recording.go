@@ -49,6 +49,7 @@ func (r *Recorder) Text(end time.Time) string {
 		u := r.used[rule]
 		fmt.Fprintf(&b, "# used %d times, first %s, last %s\n%s\n", u.Count, stamp(u.First), stamp(u.Last), rule)
 	}
+	b.WriteString(recordingEnd + "\n")
 	return b.String()
 }
 
@@ -59,17 +60,27 @@ var (
 	recordingUse  = regexp.MustCompile(`^# used (\d+) times, first (\S+), last (\S+)$`)
 )
 
-// recording reads what [Recorder.Text] wrote.
+// recordingEnd is the last line: without it, a recording that was cut between two lines looks whole.
+const recordingEnd = "# end of the recording"
+
+// recording reads what [Recorder.Text] wrote, or several of them in one file.
 func (r *reader) recording() error {
-	registry, head := "", false
+	registry, head, open := "", false, false
 	var use *event
+	cut := func() {
+		//rule:suggest-recording-end
+		if open || use != nil {
+			r.source.Ends = "the end of a recording is missing, and perhaps more"
+		}
+	}
 	err := r.lines(func(_ int, line []byte) error {
 		text := string(line)
 		if m := recordingHead.FindStringSubmatch(text); m != nil {
 			if m[1] != "1" {
 				return fmt.Errorf("a recording of version %s is not read; perhaps a newer acrkit wrote it", m[1])
 			}
-			registry, head = nameOf(m[2]), true
+			cut()
+			registry, head, open = nameOf(m[2]), true, true
 			run, err := readUse([]string{"1", m[3], m[4]})
 			if err != nil {
 				return err
@@ -80,6 +91,10 @@ func (r *reader) recording() error {
 		}
 		if !head {
 			return fmt.Errorf("it is not the first line of a recording: %q", clip(text))
+		}
+		if text == recordingEnd {
+			open = false
+			return nil
 		}
 		if m := recordingUse.FindStringSubmatch(text); m != nil {
 			var err error
@@ -106,9 +121,7 @@ func (r *reader) recording() error {
 		e.kind, e.registry, e.anyone, e.rules = Recording, registry, true, []scopemap.Rule{rule}
 		return r.add(*e)
 	})
-	if err == nil && use != nil {
-		r.broken(0, fmt.Errorf("the last line is missing"))
-	}
+	cut()
 	return err
 }
 
