@@ -165,7 +165,8 @@ func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error)
 		"be the managed identity of the command, for the registry only; its other Azure clients cannot sign in")
 	flags.StringVar(&opts.ScopeMap, "scope-map", "",
 		"allow only what the scope map in this `file` allows: lines, JSON, or a JSON plan (- for stdin)")
-	flags.StringVar(&opts.Record, "record", "", "write the rights that were used to this `file` at the end")
+	flags.StringVar(&opts.Record, "record", "",
+		"write the rights that were used to this `file` at the end, in place of an earlier one")
 	flags.BoolVar(&opts.PassRedirects, "pass-redirects", false,
 		"hand links to blobs in storage to the client instead of following them")
 	flags.BoolVar(&opts.NoCheck, "no-check", false, "do not try the credential at the start")

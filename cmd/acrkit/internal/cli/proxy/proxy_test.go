@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -126,6 +127,40 @@ func TestRecord(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(path + ".tmp-*"); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
+	}
+}
+
+// TestRecord_twice: of two runs at once with one file, the second to end does not replace what the
+// first has recorded.
+func TestRecord_twice(t *testing.T) {
+	for _, before := range []string{"", "of an earlier run\n"} {
+		path := filepath.Join(t.TempDir(), "used.txt")
+		if before != "" {
+			if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var runs []*record
+		for _, name := range []string{"a", "b"} {
+			r, err := newRecord(path, registryOf(t), time.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.add(scope(t, "repository:"+name+":pull"))
+			runs = append(runs, r)
+		}
+		var out bytes.Buffer
+		if err := runs[0].write(&out); err != nil || out.Len() > 0 {
+			t.Error(err, out.String())
+		}
+		err := runs[1].write(&out)
+		if !strings.Contains(fmt.Sprint(err), "another run wrote it meanwhile") ||
+			!strings.Contains(out.String(), "repositories/b/content/read") {
+			t.Errorf("%v, %q", err, out.String())
+		}
+		if text, _ := os.ReadFile(path); !strings.Contains(string(text), "repositories/a/content/read") {
+			t.Errorf("%q", text)
+		}
 	}
 }
 

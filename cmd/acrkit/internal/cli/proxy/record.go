@@ -22,6 +22,7 @@ type record struct {
 	path string // "" = not requested
 	now  func() time.Time
 	used uselog.Recorder
+	was  os.FileInfo // the file at the start; nil = there was none
 }
 
 // newRecord checks that the file can be written, before any request is made.
@@ -34,6 +35,7 @@ func newRecord(path string, reg acrkit.Registry, now func() time.Time) (*record,
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, r.failed(errors.New("it is no file"), acrkit.CodeUsage)
 	}
+	r.was = info
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".tmp-*")
 	if err != nil {
 		return nil, r.failed(err, acrkit.CodeUsage)
@@ -60,12 +62,17 @@ func (r *record) add(used acrkit.Scope) {
 }
 
 // write writes the file. If that fails, the lines go to w, because the recorded run may
-// not be repeatable.
+// not be repeatable. The file of an earlier run is replaced, that of one beside it is not.
 func (r *record) write(w io.Writer) error {
 	if r.path == "" {
 		return nil
 	}
 	text := r.used.Text(r.now())
+	if is, err := os.Stat(r.path); err == nil && (r.was == nil || !os.SameFile(is, r.was) ||
+		!is.ModTime().Equal(r.was.ModTime())) {
+		cmdutil.Say(w, "%s", strings.TrimSuffix(text, "\n"))
+		return r.failed(errors.New("another run wrote it meanwhile; these are printed above"), "")
+	}
 	if err := private.WriteFile(r.path, []byte(text), 0o644); err != nil {
 		cmdutil.Say(w, "%s", strings.TrimSuffix(text, "\n"))
 		return r.failed(err, "")
