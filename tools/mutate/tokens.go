@@ -77,6 +77,7 @@ func tokenRules() []rule {
 				{"suggest-recording-end", never(), "", "TestShows"},
 				{"suggest-recorded-wildcard", never(), "", "TestRead_broken"},
 				{"suggest-incomplete", never(), cli, "TestSuggestLimits"},
+				{"suggest-shared", replace("found.Name", "found.token"), cli, "TestSuggestGranted"},
 				{"suggest-role-principal", never(), cli, "TestSuggestRole"},
 			},
 		},

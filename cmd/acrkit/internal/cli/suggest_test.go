@@ -196,9 +196,26 @@ func TestSuggestGranted(t *testing.T) {
 		t.Errorf("%d %s, want %s", r.code, r.out, want)
 	}
 	reg.TokenOf("by-another-name", "ci-pull")
-	if r := o.run(t, "scope-map", "suggest", log, "--granted", "by-another-name"); r.code != 5 ||
+	// The change takes from all tokens with the map.
+	if r := o.run(t, "scope-map", "suggest", log, "--granted", "by-another-name", "--format", "az"); r.code != 8 ||
+		r.out != want || !strings.Contains(r.err, `is of several tokens, whose lines count: "by-another-name", "ci-pull"`) {
+		t.Errorf("%d %s%s", r.code, r.out, r.err)
+	}
+	if r := o.run(t, "scope-map", "suggest", log, "--granted", "by-another-name", "--identity", "CI-pull"); r.code != 8 ||
+		!strings.Contains(r.err, `"ci-pull" is of other tokens too, whose lines do not count: "by-another-name"; a change`) {
+		t.Errorf("%d %s", r.code, r.err)
+	}
+	if r := o.run(t, "scope-map", "suggest", log, "--granted", "ci-pull", "--identity", "by-another-name"); r.code != 5 ||
 		!strings.Contains(r.err, `no line is of "by-another-name"`) {
 		t.Errorf("%d %s", r.code, r.err)
+	}
+	// A map of the service's own cannot be changed: az makes another.
+	reg.TokenOf("puller", "_repositories_pull")
+	r = o.run(t, "scope-map", "suggest", log, "--granted", "puller", "--identity", "other", "--format", "az")
+	if r.code != 8 || r.out != "az acr scope-map create --registry "+reg.Name()+" --name NAME --repository "+
+		"samples/app content/read\n" ||
+		!strings.Contains(r.err, `"_repositories_pull" is the service's own and cannot be changed`) {
+		t.Errorf("%d %s%s", r.code, r.out, r.err)
 	}
 	if r := o.run(t, "scope-map", "suggest", log, "--granted", "gone-map"); r.code != 5 ||
 		!strings.Contains(r.err, "acrkit scope-map list") {
@@ -248,7 +265,8 @@ func TestSuggestLimits(t *testing.T) {
 	}
 	broken := write("broken", b.String()+"{\n")
 	if r := o.run(t, "scope-map", "suggest", broken, "--granted", granted); r.code != 7 ||
-		!strings.Contains(r.out, "keep\tcontent/read\tother\t0\t\tit may have been used in what could not be read, or is not there\n") ||
+		!strings.Contains(r.out, "keep\tcontent/read\tother\t0\t\tit may have been used in what could not be read, or "+
+			"is not there\n") ||
 		!strings.Contains(r.err, "broken:501: it ends before the JSON does") {
 		t.Errorf("%d %s%s", r.code, r.out, r.err)
 	}

@@ -20,6 +20,7 @@ type granted struct {
 	m          scopemap.Map
 	registry   string   // name; "" = not known
 	identities []string // the tokens with the map; nil = not known
+	system     bool     // it is one of the service's own, which cannot be changed
 }
 
 // granted reads the map of --granted: a file's, or one of a registry with its tokens.
@@ -32,12 +33,10 @@ func (s source) granted(ctx context.Context, arg string) (granted, error) {
 	if err != nil {
 		return granted{}, err
 	}
-	g := granted{registry: cmp.Or(uselog.NameOf(found.r.Host()), found.r.Name()), identities: []string{found.token}}
-	if found.token == "" {
-		g.identities, err = rights.TokensOf(ctx, found.r, found.Name)
-		if err != nil {
-			return granted{}, rights.Explain(ctx, s.azure, found.r.Host(), err, sentence.ShowScopeMaps)
-		}
+	g := granted{registry: cmp.Or(uselog.NameOf(found.r.Host()), found.r.Name()), system: found.System}
+	//rule:suggest-shared
+	if g.identities, err = rights.TokensOf(ctx, found.r, found.Name); err != nil {
+		return granted{}, rights.Explain(ctx, s.azure, found.r.Host(), err, sentence.ShowScopeMaps)
 	}
 	g.m, err = scopemap.Parse(found.Actions)
 	g.m.Name, g.m.Description = found.Name, found.Description
@@ -45,7 +44,8 @@ func (s source) granted(ctx context.Context, arg string) (granted, error) {
 }
 
 // review prints which granted rights were used.
-func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, m scopemap.Map) error {
+func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, g granted) error {
+	m := g.m
 	var failed error
 	rows, left := scopemap.Review(m, withoutError(log.Uses(), &failed), log.Shows, opts.Wildcards)
 	if failed != nil {
@@ -79,7 +79,7 @@ func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, m scope
 		all = append(all, row)
 	}
 	if opts.Format != "" {
-		if _, err := fmt.Fprint(opts.IO.Out, opts.changed(m, left)); err != nil {
+		if _, err := fmt.Fprint(opts.IO.Out, opts.changed(g, left)); err != nil {
 			return err
 		}
 	} else if err := cmdutil.PrintEach(ctx, opts.IO, opts.Exporter, eachOf(all),
@@ -87,6 +87,7 @@ func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, m scope
 		return err
 	}
 	opts.notes(log)
+	opts.whose(g)
 	cmdutil.Say(opts.IO.ErrOut, "used: %d; unused: %d; unknown: %d; used and not granted: %d", count[scopemap.Used],
 		count[scopemap.Unused], count[scopemap.Unknown], count[scopemap.NotGranted])
 	//rule:suggest-incomplete
@@ -99,10 +100,38 @@ func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, m scope
 	return nil
 }
 
-// changed writes the map as it should be; as az, the command that changes it.
-func (opts *suggestOptions) changed(m, left scopemap.Map) string {
-	as := mapfile.Format(opts.Format)
-	if as == mapfile.AsAz {
+// whose says on stderr for which tokens a map is reviewed, if it is for several or not for all.
+func (opts *suggestOptions) whose(g granted) {
+	var with, without []string
+	for _, token := range g.identities {
+		text := fmt.Sprintf("%q", token)
+		same := func(identity string) bool { return strings.EqualFold(identity, token) }
+		if slices.ContainsFunc(opts.Identities, same) {
+			with = append(with, text)
+		} else {
+			without = append(without, text)
+		}
+	}
+	if len(with) > 1 {
+		cmdutil.Say(opts.IO.ErrOut, "the scope map %q is of several tokens, whose lines count: %s", g.m.Name,
+			strings.Join(with, ", "))
+	}
+	if len(without) > 0 {
+		cmdutil.Say(opts.IO.ErrOut, "the scope map %q is of other tokens too, whose lines do not count: %s; "+
+			"a change takes from them as well", g.m.Name, strings.Join(without, ", "))
+	}
+	if g.system {
+		cmdutil.Say(opts.IO.ErrOut, "the scope map %q is the service's own and cannot be changed; "+
+			"make another, and give it to the token", g.m.Name)
+	}
+}
+
+// changed writes the map as it should be; as az, the command that changes it, or makes another.
+func (opts *suggestOptions) changed(g granted, left scopemap.Map) string {
+	m, as := g.m, mapfile.Format(opts.Format)
+	if g.system {
+		left.Name, left.Description = "", "" // which are no longer true
+	} else if as == mapfile.AsAz {
 		return mapfile.AzUpdate(m, left, opts.Registry)
 	}
 	return mapfile.Write(left, as, opts.Registry)

@@ -87,12 +87,12 @@ catalog, so a job may need them although they are not suggested.
 
 --granted MAP turns it round: which of the granted rights were used, when last, and
 which never. MAP is a file as "acrkit scope-map lint" reads it, or the name of a scope
-map or a token, whose lines are then chosen. --format prints the map without what
-was not used. A right of which no source shows the use is kept: by ACR's logs also
-content/read, if anything was pushed, since a push may mount blobs. Kept as well are
-what was tried and always failed (408, 429, 5xx), and every right, if a line could not
-be read. A wildcard becomes the names that were used. The exit code is 8 if something
-can be taken away.
+map or a token: the lines of all tokens with the map are chosen. --format prints the
+map without what was not used. A right of which no source shows the use is kept: by
+ACR's logs also content/read, if anything was pushed, since a push may mount blobs.
+Kept as well are what was tried and always failed (408, 429, 5xx), and every right, if
+a line could not be read. A wildcard becomes the names that were used. The exit code is
+8 if something can be taken away.
 
 --wildcards replaces three or more names under PREFIX/ that used the same action by
 PREFIX/*, the longest prefix first, and never by *; with --granted, it keeps wildcards.
@@ -213,7 +213,7 @@ func suggestRun(ctx context.Context, opts *suggestOptions) error {
 	case log.Lines() == 0:
 		return opts.incomplete(log, "the sources have no line about a request")
 	case opts.GrantedMap != "":
-		return opts.review(ctx, log, g.m)
+		return opts.review(ctx, log, g)
 	case log.Used() == 0 && slices.Equal(log.Kinds(), []uselog.Kind{uselog.LoginEvents}):
 		return opts.incomplete(log, "all lines are of ContainerRegistryLoginEvents, and say who signed in; "+
 			"ContainerRegistryRepositoryEvents says what was used")
