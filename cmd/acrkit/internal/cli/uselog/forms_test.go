@@ -322,7 +322,7 @@ func TestRows(t *testing.T) {
 //
 //	go test ./cmd/acrkit/internal/cli/uselog -run '^$' -bench Read -benchtime 1x
 func BenchmarkRead(b *testing.B) {
-	for _, form := range []string{"a storage account", "JSON lines of Log Analytics", "az", "CSV"} {
+	for _, form := range []string{"a storage account", "an event hub", "JSON lines of Log Analytics", "az", "CSV"} {
 		for _, n := range []int{100_000, 1_000_000} {
 			b.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(form, " ", "-"), n), func(b *testing.B) {
 				for b.Loop() {
@@ -369,6 +369,9 @@ func newLong(form string, n int) *long {
 	case "az":
 		l.rest, l.line = "[", strings.Trim(text, "[]\n ")
 		l.between, l.after = ",", "]"
+	case "an event hub":
+		l.rest, l.between, l.after = `{"records":[`, ",", "]}"
+		l.line = strings.TrimSuffix(strings.TrimPrefix(text, l.rest), l.after)
 	case "CSV":
 		head, row, _ := strings.Cut(text, "\n")
 		l.rest, l.line = head+"\n", row

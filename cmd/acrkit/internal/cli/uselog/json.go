@@ -218,44 +218,65 @@ func (d *document) value() ([]byte, error) {
 	}
 	depth, quoted, escaped := 0, false, false
 	for {
-		c, err := d.in.ReadByte()
+		chunk, err := d.chunk()
 		if errors.Is(err, io.EOF) {
 			return nil, errCut
 		}
 		if err != nil {
-			return nil, &readError{err}
+			return nil, err
 		}
-		if !quoted && depth == 0 && (c == ',' || c == ']' || c == '}' || c == ':') {
-			if len(d.buf) == 0 {
-				return nil, fmt.Errorf("it is not JSON: %q", rune(c))
+		for i, c := range chunk {
+			if !quoted && depth == 0 && (c == ',' || c == ']' || c == '}' || c == ':') {
+				if len(d.buf)+i == 0 {
+					return nil, fmt.Errorf("it is not JSON: %q", rune(c))
+				}
+				return d.add(chunk[:i])
 			}
-			return d.buf, d.in.UnreadByte()
+			//rule:suggest-limits-value
+			if len(d.buf)+i >= maxLine {
+				return nil, fmt.Errorf("it has a value that is longer than %d bytes", maxLine)
+			}
+			switch {
+			case c == '\n':
+				d.line++
+			case escaped:
+				escaped = false
+				continue
+			case quoted && c == '\\':
+				escaped = true
+			case c == '"':
+				quoted = !quoted
+			case quoted:
+			case c == '{' || c == '[':
+				depth++
+			case c == '}' || c == ']':
+				depth--
+			}
+			if depth == 0 && !quoted && (c == '"' || c == '}' || c == ']') {
+				return d.add(chunk[:i+1])
+			}
 		}
-		//rule:suggest-limits-value
-		if len(d.buf) >= maxLine {
-			return nil, fmt.Errorf("it has a value that is longer than %d bytes", maxLine)
-		}
-		d.buf = append(d.buf, c)
-		switch {
-		case c == '\n':
-			d.line++
-		case escaped:
-			escaped = false
-			continue
-		case quoted && c == '\\':
-			escaped = true
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		}
-		if depth == 0 && !quoted && (c == '"' || c == '}' || c == ']') {
-			return d.buf, nil
+		if _, err := d.add(chunk); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// chunk returns what can be read at once, and leaves it; io.EOF at the end.
+func (d *document) chunk() ([]byte, error) {
+	if _, err := d.in.Peek(1); errors.Is(err, io.EOF) {
+		return nil, io.EOF
+	} else if err != nil {
+		return nil, &readError{err}
+	}
+	return d.in.Peek(d.in.Buffered())
+}
+
+// add adds the begin of a chunk to the value.
+func (d *document) add(begin []byte) ([]byte, error) {
+	d.buf = append(d.buf, begin...)
+	_, err := d.in.Discard(len(begin))
+	return d.buf, err
 }
 
 // each calls visit with each element of a list.
