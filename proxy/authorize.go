@@ -70,6 +70,7 @@ func (c *call) authorize() *refusal {
 		}
 		//rule:proxy-scope-map-authorize-2
 		if !holds(granted, c.op.Scope) {
+			c.h.noteRefused(c.op.Scope) // of what the map allows, the client gets another token
 			return &refusal{word: wire.ErrInsufficientScope}
 		}
 	default:
@@ -77,6 +78,7 @@ func (c *call) authorize() *refusal {
 	}
 	//rule:proxy-scope-map-authorize
 	if !c.h.allows(c.op.Scope) {
+		c.h.noteRefused(c.op.Scope)
 		return &refusal{word: wire.ErrInsufficientScope}
 	}
 	return nil
@@ -91,6 +93,16 @@ func (h *Handler) allows(required acrkit.Scope) bool {
 // allRepositories means every repository in a scope: some clients ask for
 // "repository:*:ACTIONS", with * for all actions, and use the token for each.
 const allRepositories = "*"
+
+// noteRefused tells which of the required rights the scope map lacks.
+func (h *Handler) noteRefused(required acrkit.Scope) {
+	if h.scopeMap == nil {
+		return
+	}
+	if missing := h.scopeMap.Decide(required).Missing; !missing.IsEmpty() {
+		h.refused(missing)
+	}
+}
 
 // holds reports whether a token has the required rights. A right on all repositories is a
 // right on each.

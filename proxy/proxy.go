@@ -91,6 +91,10 @@ type Options struct {
 	// answered it and not refused it; nil is none. It may be called by several
 	// goroutines at once, and the answer waits for it.
 	Record func(acrkit.Scope)
+	// Refused is called with the rights that the ScopeMap lacks, when a client with a valid
+	// credential is refused for them; nil is none. It may be called by several goroutines at
+	// once, and the answer waits for it.
+	Refused func(acrkit.Scope)
 	// Logger logs requests (debug) and failures (warn), never a secret; nil logs
 	// nothing.
 	Logger *slog.Logger
@@ -117,6 +121,7 @@ type Handler struct {
 	scopeMap     *scopemap.Map
 	pass         bool
 	record       func(acrkit.Scope)
+	refused      func(acrkit.Scope)
 	log          *slog.Logger
 	buffers      sync.Pool // of *[]byte
 	idle         idle.Server
@@ -136,7 +141,7 @@ func New(upstream *auth.Transport, opts *Options) (*Handler, error) {
 	}
 	h := &Handler{upstream: upstream, hosts: map[string]bool{}, scheme: opts.Scheme, open: opts.Open,
 		scopeMap: opts.ScopeMap,
-		pass:     opts.PassRedirects, record: opts.Record, log: opts.Logger}
+		pass:     opts.PassRedirects, record: opts.Record, refused: opts.Refused, log: opts.Logger}
 	if h.scheme == "" {
 		h.scheme = "https"
 	}
@@ -145,6 +150,9 @@ func New(upstream *auth.Transport, opts *Options) (*Handler, error) {
 	}
 	if h.record == nil {
 		h.record = func(acrkit.Scope) {}
+	}
+	if h.refused == nil {
+		h.refused = func(acrkit.Scope) {}
 	}
 	for _, host := range opts.Hosts {
 		if u, err := url.Parse("//" + host); err != nil || host == "" || u.Host != host || u.Hostname() == "" {

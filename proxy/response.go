@@ -116,6 +116,9 @@ func (c *call) rewrite(resp *http.Response, header http.Header) bool {
 		if value := c.rewriteChallenge(resp.Header); value != "" {
 			header.Set("WWW-Authenticate", value)
 		}
+		if challenge, ok, err := wire.BearerChallenge(resp.Header); err == nil && ok {
+			c.h.noteRefused(challenge.Scope) // the registry wants more than was known
+		}
 	}
 	locations := resp.Header.Values("Location")
 	switch {

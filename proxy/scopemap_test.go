@@ -3,10 +3,12 @@ package proxy_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/acrtest"
 	"github.com/acrkit/acrkit/proxy"
 	"github.com/acrkit/acrkit/scopemap"
@@ -204,9 +206,10 @@ func TestOtherRightsThanDerived(t *testing.T) {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
+	var refused []string
 	f := startFake(t, up,
 		proxy.Options{ScopeMap: mapOf(t, "repositories/both/content/read", "repositories/both/metadata/read",
-			"repositories/one/content/read")})
+			"repositories/one/content/read"), Refused: func(s acrkit.Scope) { refused = append(refused, s.String()) }})
 	for _, tt := range []struct {
 		repository string
 		want       int
@@ -227,6 +230,9 @@ func TestOtherRightsThanDerived(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"repository:both:metadata_read"}, f.recorded()); diff != "" {
 		t.Errorf("recorded (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"repository:one:metadata_read"}, refused); diff != "" {
+		t.Errorf("refused (-want +got):\n%s", diff)
 	}
 }
 
@@ -251,5 +257,40 @@ func TestRecord(t *testing.T) {
 		"repository:samples/app:metadata_read"}
 	if diff := cmp.Diff(want, f.recorded()); diff != "" {
 		t.Errorf("recorded (-want +got):\n%s", diff)
+	}
+}
+
+// TestRefused: the rights that the scope map lacks are told, for clients that are let in, by
+// a token or by the key, and nothing for those of the registry's own refusals.
+func TestRefused(t *testing.T) {
+	reg := acrtest.NewRegistry(t, nil)
+	image := reg.Push("samples/app", "v1")
+	token := reg.Token("reader", "repositories/samples/app/content/read", "repositories/samples/app/metadata/read")
+	var mu sync.Mutex
+	var refused []string
+	f := start(t, reg, token.Credential(), proxy.Options{
+		ScopeMap: mapOf(t, "repositories/samples/app/content/read", "repositories/samples/zoo/content/read",
+			"repositories/samples/zoo/content/write"),
+		Refused: func(s acrkit.Scope) {
+			mu.Lock()
+			defer mu.Unlock()
+			refused = append(refused, s.String())
+		}})
+	f.send("GET", "/v2/samples/app/manifests/v1", nil)                                            // allowed
+	f.send("GET", "/v2/samples/zoo/manifests/v1", nil)                                            // by the registry
+	f.do(f.request("DELETE", "/v2/samples/app/manifests/v1", nil))                                // not let in
+	f.send("DELETE", "/v2/samples/app/manifests/v1", nil)                                         // by the map
+	f.send("GET", "/v2/_catalog", nil)                                                            // by the map
+	f.send("POST", "/v2/samples/zoo/blobs/uploads/?mount="+image.Blobs[0]+"&from=samples/x", nil) // in part
+	req := f.request("GET", "/v2/samples/app/tags/list", nil)
+	req.Header.Set("Authorization", "Bearer "+f.token("repository:samples/app:metadata_read"))
+	f.do(req) // the token lacks it, too
+	req = f.request("GET", "/v2/samples/app/manifests/v1", nil)
+	req.Header.Set("Authorization", "Bearer "+f.token("repository:samples/app:metadata_read"))
+	f.do(req) // the token lacks it, and the map does not
+	want := []string{"repository:samples/app:delete", "registry:catalog:*", "repository:samples/x:pull",
+		"repository:samples/app:metadata_read"}
+	if diff := cmp.Diff(want, refused); diff != "" {
+		t.Errorf("refused (-want +got):\n%s", diff)
 	}
 }

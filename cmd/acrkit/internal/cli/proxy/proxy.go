@@ -66,9 +66,10 @@ Requests must name the proxy by one of its own names, and only those of the
 registry's API pass. The credential itself never leaves acrkit.
 
 With --scope-map, the proxy passes only the requests that the scope map allows; it
-refuses the others as the registry would, and does not send them. --record writes
-the rights that were used, as a scope map with the evidence in comments; "acrkit
-scope-map suggest" merges such files.
+refuses the others as the registry would, and does not send them. Standard error says
+at the end which rights were refused. --record writes the rights that were used, as a
+scope map with the evidence in comments; "acrkit scope-map suggest" merges such files.
+A file that has something is kept if no right was used.
 
 With a command after --, the proxy runs as long as the command does, on a free port,
 and the command finds it in its environment:
@@ -96,8 +97,8 @@ The variables of acrkit's own credential (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the
 AZURE_* of a sign-in) are not passed on, unless --keep-env is given, nor are
 Docker's logins for the registry. --timeout applies only until the proxy is ready;
 after that, a request to the registry ends when it stalls. Signals are passed on,
-and the exit code is the command's: 127 if it is not found, 126 if it cannot be run,
-128 and the signal's number if a signal ended it.`
+and the exit code is the command's, whatever was recorded or refused: 127 if it is
+not found, 126 if it cannot be run, 128 and the signal's number if a signal ended it.`
 
 // NewCmdProxy returns the command. A runF other than nil runs instead of it.
 func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {

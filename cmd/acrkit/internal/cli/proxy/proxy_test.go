@@ -110,8 +110,12 @@ func TestRecord(t *testing.T) {
 		"repository:team/app:metadata_read", "repository:team/app:pull", "registry:catalog:*"} {
 		r.add(scope(t, s))
 	}
-	if err := r.write(&bytes.Buffer{}); err != nil {
+	var out bytes.Buffer
+	if err := r.write(&out, false); err != nil {
 		t.Fatal(err)
+	}
+	if want := "acrkit: recorded 5 rights in " + path + "\n"; out.String() != want {
+		t.Errorf("said %q, want %q", out.String(), want)
 	}
 	want := []string{"repositories/*/metadata/read", "repositories/lib/base/content/read",
 		"repositories/team/app/content/read", "repositories/team/app/content/write",
@@ -150,10 +154,10 @@ func TestRecord_twice(t *testing.T) {
 			runs = append(runs, r)
 		}
 		var out bytes.Buffer
-		if err := runs[0].write(&out); err != nil || out.Len() > 0 {
+		if err := runs[0].write(&out, false); err != nil || strings.Contains(out.String(), "repositories/") {
 			t.Error(err, out.String())
 		}
-		err := runs[1].write(&out)
+		err := runs[1].write(&out, false)
 		if !strings.Contains(fmt.Sprint(err), "another run wrote it meanwhile") ||
 			!strings.Contains(out.String(), "repositories/b/content/read") {
 			t.Errorf("%v, %q", err, out.String())
@@ -161,6 +165,89 @@ func TestRecord_twice(t *testing.T) {
 		if text, _ := os.ReadFile(path); !strings.Contains(string(text), "repositories/a/content/read") {
 			t.Errorf("%q", text)
 		}
+	}
+}
+
+// TestRecord_nothing: a run that used no right replaces no file that has something.
+func TestRecord_nothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "used.txt")
+	const head = "# acrkit recording 1 of r.azurecr.io, from 2026-01-01T00:00:00Z to 2026-01-01T00:00:00Z\n"
+	const none, kept = "has no line", "is kept as it was"
+	for _, tt := range []struct{ before, says string }{
+		{"", none},
+		{"\n", none},
+		{head, none},
+		{head + "repositories/a/content/read\n", kept},
+		{head + "repositories/a/content/read", kept},
+		{"notes of someone", kept},
+		{"# " + strings.Repeat("x", 10000) + "\n", kept},
+	} {
+		if err := os.WriteFile(path, []byte(tt.before), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := newRecord(path, registryOf(t), time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		if err := r.write(&out, true); err != nil || !strings.Contains(out.String(), tt.says) {
+			t.Errorf("%.50q: said %q, %v", tt.before, out.String(), err)
+		}
+		if after, err := os.ReadFile(path); err != nil || (string(after) == tt.before) != (tt.says == kept) {
+			t.Errorf("%.50q: now %.50q, %v", tt.before, after, err)
+		}
+	}
+}
+
+// TestTraffic: each right that was refused is told once, with its number and up to a limit,
+// and that nothing came only where the result depends on it.
+func TestTraffic(t *testing.T) {
+	report := func(traffic *traffic, counts, command bool) string {
+		var out strings.Builder
+		traffic.report(&out, counts, command)
+		return out.String()
+	}
+	none := &traffic{}
+	if said := report(none, false, true); said != "" {
+		t.Errorf("said %q of nothing", said)
+	}
+	if said := report(none, true, true); !strings.Contains(said, "no request came through the proxy; the command must "+
+		"use $ACRKIT_PROXY_HOST") {
+		t.Errorf("said %q", said)
+	}
+	if said := report(none, true, false); said != "acrkit: no request came through the proxy\n" {
+		t.Errorf("said %q", said)
+	}
+	some := &traffic{}
+	some.requests.Add(1)
+	if said := report(some, true, true); said != "" {
+		t.Errorf("said %q of a request that was not refused", said)
+	}
+	some.refuse(scope(t, "repository:b:delete"))
+	some.refuse(scope(t, "repository:b:delete,push registry:catalog:*"))
+	want := "acrkit: the scope map refused the list of repositories (repositories/*/metadata/read) (1 request)\n" +
+		"acrkit: the scope map refused content/delete on b (2 requests)\n" +
+		"acrkit: the scope map refused content/write on b (1 request)\n"
+	if diff := cmp.Diff(want, report(some, true, true)); diff != "" {
+		t.Error(diff)
+	}
+	many := &traffic{}
+	many.requests.Add(1)
+	for i := range maxReported + 1 {
+		many.refuse(scope(t, fmt.Sprintf("repository:r%04d:pull", i)))
+	}
+	said := report(many, true, true)
+	if !strings.HasSuffix(said, "(1 request)\nacrkit: the scope map refused 1 more right\n") ||
+		strings.Count(said, "\n") != maxReported+1 {
+		t.Errorf("said %q", said)
+	}
+	for i := range 2 * maxRefused {
+		many.refuse(scope(t, fmt.Sprintf("repository:r%04d:pull", i)))
+	}
+	said = report(many, true, true)
+	if !strings.HasSuffix(said, fmt.Sprintf("\nacrkit: the scope map refused at least %d more rights\n",
+		maxRefused-maxReported)) || len(many.refused) != maxRefused {
+		t.Errorf("%d rights, said %q", len(many.refused), said)
 	}
 }
 
@@ -185,7 +272,7 @@ func TestRecord_nowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := r.write(&out); err == nil || !strings.Contains(out.String(), "repositories/a/b/content/read") {
+	if err := r.write(&out, false); err == nil || !strings.Contains(out.String(), "repositories/a/b/content/read") {
 		t.Errorf("%v, %q", err, out.String())
 	}
 	silent, err := newRecord("", registryOf(t), time.Now)
@@ -193,7 +280,7 @@ func TestRecord_nowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	silent.add(scope(t, "repository:a/b:pull"))
-	if err := silent.write(&out); err != nil {
+	if err := silent.write(&out, false); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,9 +1,12 @@
 package proxy
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,13 +64,20 @@ func (r *record) add(used acrkit.Scope) {
 	}
 }
 
-// write writes the file. If that fails, the lines go to w, because the recorded run may
-// not be repeatable. The file of an earlier run is replaced, that of one beside it is not.
-func (r *record) write(w io.Writer) error {
+// write writes the file and says so on w. A recording of nothing does not replace a file
+// that has something; the file of an earlier run is replaced, that of one beside it is not. If
+// writing fails, the lines go to w, because the recorded run may not be repeatable. runFailed
+// says that the run ended with an error.
+func (r *record) write(w io.Writer, runFailed bool) error {
 	if r.path == "" {
 		return nil
 	}
 	text := r.used.Text(r.now())
+	file, n := shell.Quote(r.path), rightsIn(text)
+	if n == 0 && holdsSomething(r.path) {
+		cmdutil.Say(w, "acrkit: no right was used; %s is kept as it was", file)
+		return nil
+	}
 	if is, err := os.Stat(r.path); err == nil && (r.was == nil || !os.SameFile(is, r.was) ||
 		!is.ModTime().Equal(r.was.ModTime())) {
 		cmdutil.Say(w, "%s", strings.TrimSuffix(text, "\n"))
@@ -77,5 +87,45 @@ func (r *record) write(w io.Writer) error {
 		cmdutil.Say(w, "%s", strings.TrimSuffix(text, "\n"))
 		return r.failed(err, "")
 	}
+	switch {
+	case n == 0:
+		cmdutil.Say(w, "acrkit: no right was used; %s has no line", file)
+	case runFailed:
+		cmdutil.Say(w, "acrkit: recorded %s in %s; the run failed, so some may be missing", counted(n, "right"), file)
+	default:
+		cmdutil.Say(w, "acrkit: recorded %s in %s", counted(n, "right"), file)
+	}
 	return nil
+}
+
+// rightsIn counts the lines of a recording that are not comments.
+func rightsIn(text string) (n int) {
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "#") {
+			n++
+		}
+	}
+	return n
+}
+
+// holdsSomething reports whether a file has more than comments, or cannot be read.
+func holdsSomething(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	defer f.Close()
+	in := bufio.NewReader(f)
+	for {
+		line, err := in.ReadSlice('\n')
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) > 0 && line[0] != '#':
+			return true
+		case err == io.EOF:
+			return false
+		case err != nil: // also a line that is too long for a recording
+			return true
+		}
+	}
 }

@@ -40,6 +40,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 	if err != nil {
 		return err
 	}
+	seen := &traffic{}
 	key, err := opts.clientKey()
 	if err != nil {
 		return err
@@ -71,7 +72,7 @@ func run(ctx context.Context, opts *Options) (err error) {
 	handler, err := proxy.New(c.Transport, &proxy.Options{
 		Hosts: own.hosts, Scheme: own.scheme, ClientKey: key, Open: opts.NoClientKey,
 		IdentityHeader: identityHeader, ScopeMap: narrow, PassRedirects: opts.PassRedirects, Record: used.add,
-		Now:    opts.Now,
+		Refused: seen.refuse, Now: opts.Now,
 		Logger: slog.New(slog.NewTextHandler(opts.IO.ErrOut, &slog.HandlerOptions{Level: opts.level()})),
 	})
 	if err != nil {
@@ -108,10 +109,11 @@ func run(ctx context.Context, opts *Options) (err error) {
 	//rule:timeout-run-2
 	started()
 	defer cmdutil.TuneGC()()
-	stop := serve(ctx, listener, secure, handler)
+	stop := serve(ctx, listener, secure, seen.count(handler))
 	defer func() {
 		err = errors.Join(err, stop())
-		switch writeErr := used.write(opts.IO.ErrOut); {
+		seen.report(opts.IO.ErrOut, narrow != nil || opts.Record != "", program != "")
+		switch writeErr := used.write(opts.IO.ErrOut, err != nil); {
 		case writeErr == nil:
 		case cmdutil.HasOwnCode(err): // the command's code is the answer
 			cmdutil.PrintError(opts.IO, "acrkit proxy", writeErr)
