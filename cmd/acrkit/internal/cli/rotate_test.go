@@ -151,9 +151,21 @@ func TestTokenRotate(t *testing.T) {
 		doc.RetireAfter.Sub(r.reg.Clock().Now()).Round(time.Minute) != time.Hour {
 		t.Errorf("%v: %s", err, got.out)
 	}
-	if got = run(0, "--finish", "--grace", "1h"); strings.Contains(got.out, "removed") ||
-		!strings.Contains(got.out, "old password works until\t") {
-		t.Errorf("%s", got.out)
+	// Before that, nothing is done, and the message says so.
+	until := doc.RetireAfter.UTC().Format(time.RFC3339)
+	for _, tt := range []struct {
+		flags []string
+		says  string
+	}{
+		{[]string{"--finish"}, "Not before " + until +
+			": programs may use the old password until then. Nothing was done.\n"},
+		{nil, "No password was generated: the last rotation is to be finished first, not before " + until},
+	} {
+		if got = run(0, append(tt.flags, "--grace", "1h")...); strings.Contains(got.out, "removed") ||
+			!strings.Contains(got.out, "old password works until\t"+until) || !strings.Contains(got.err, tt.says) ||
+			strings.Contains(got.err, "Then:") || len(got.audit(t)) != 0 {
+			t.Errorf("%q: %s%s", tt.flags, got.out, got.err)
+		}
 	}
 	r.reg.Advance(time.Hour + time.Second)
 	if got = run(0, "--finish", "--grace", "1h"); !strings.Contains(got.out, "removed\tpassword2\n") {

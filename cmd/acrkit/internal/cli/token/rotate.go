@@ -266,11 +266,19 @@ func (opts *rotateOptions) print(ctx context.Context, out rotate.Result, err err
 	}
 	pairs = append(pairs, [2]string{"removed", string(out.Retired)},
 		[2]string{"old password works until", cmdutil.Time(out.RetireAfter)})
-	if err == nil && out.Step == rotate.StepNothing {
-		cmdutil.Say(opts.IO.ErrOut, "There is no rotation of the %s to finish.", rights.Token(opts.Name))
-	}
-	if err == nil && !out.RetireAfter.IsZero() {
-		cmdutil.Say(opts.IO.ErrOut, "Then: the same command with --finish.")
+	until := cmdutil.Time(out.RetireAfter)
+	switch say := func(format string, a ...any) { cmdutil.Say(opts.IO.ErrOut, format, a...) }; {
+	case err != nil:
+	case out.Step == rotate.StepNothing:
+		say("There is no rotation of the %s to finish.", rights.Token(opts.Name))
+	case until == "":
+	case opts.Finish:
+		say("Not before %s: programs may use the old password until then. Nothing was done.", until)
+	case out.Step == rotate.StepRetire:
+		say("No password was generated: the last rotation is to be finished first, not before %s, by the same command "+
+			"with --finish.", until)
+	default:
+		say("Then: the same command with --finish.")
 	}
 	return cmdutil.PrintPairs(opts.IO, pairs)
 }
