@@ -3,9 +3,11 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -432,6 +434,23 @@ func TestReadEntraRefusal(t *testing.T) {
 	} {
 		if got, ok := auth.ReadEntraRefusal(tt.text); got != tt.want || ok != tt.ok {
 			t.Errorf("%q: %+v %v", tt.text, got, ok)
+		}
+	}
+}
+
+// TestEntra_unreachable: an error of the network names the host that the source has asked.
+func TestEntra_unreachable(t *testing.T) {
+	for want, err := range map[string]error{
+		"entra.example refuses the connection": &url.Error{Op: "Post", URL: "https://entra.example/t/token",
+			Err: syscall.ECONNREFUSED},
+		"no host has the name entra.example": &net.DNSError{Name: "entra.example.", IsNotFound: true},
+		"Entra refuses the connection":       syscall.ECONNREFUSED,
+	} {
+		_, rt, _ := setup(t, auth.Entra(source(func(context.Context, string) (string, time.Time, error) {
+			return "", time.Time{}, err
+		})))
+		if _, err := rt.Token(t.Context(), acrkit.Scope{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }

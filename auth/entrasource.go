@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/acrkit/acrkit"
@@ -82,7 +85,7 @@ func (c *entraCredential) bind(t *Transport) (grant, error) {
 // keeps its reason.
 func sourceError(ctx context.Context, op string, err error) error {
 	if ctxErr := ctx.Err(); ctxErr != nil && errors.Is(err, ctxErr) {
-		return wire.NetworkError(err, op, acrkit.Registry{}, "Entra")
+		return wire.NetworkError(err, op, acrkit.Registry{}, askedHost(err))
 	}
 	refusal, isRefusal := errors.AsType[EntraRefusal](err)
 	if e, ok := errors.AsType[*acrkit.Error](err); ok {
@@ -102,5 +105,18 @@ func sourceError(ctx context.Context, op string, err error) error {
 		e := &acrkit.Error{Op: op}
 		return refusal.failure(e)
 	}
-	return wire.NetworkError(err, op, acrkit.Registry{}, "Entra")
+	return wire.NetworkError(err, op, acrkit.Registry{}, askedHost(err))
+}
+
+// askedHost is the host of a request of a source that failed: a source may ask any.
+func askedHost(err error) string {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		if u, err := url.Parse(ue.URL); err == nil && u.Host != "" {
+			return u.Host
+		}
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.Name != "" {
+		return strings.TrimSuffix(dns.Name, ".")
+	}
+	return "Entra"
 }

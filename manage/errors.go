@@ -8,22 +8,25 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/exactjson"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 )
 
 // failed turns the SDK's error into an [*acrkit.Error]. The SDK's holds the request with
 // its token, and its text the whole answer.
 func (r *Registry) failed(ctx context.Context, op string, err error) error {
-	return failed(ctx, r.registry, op, err)
+	return failed(ctx, r.registry, r.options, op, err)
 }
 
-func failed(ctx context.Context, reg acrkit.Registry, op string, err error) error {
+func failed(ctx context.Context, reg acrkit.Registry, options *arm.ClientOptions, op string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -35,7 +38,7 @@ func failed(ctx context.Context, reg acrkit.Registry, op string, err error) erro
 		if ended := context.Cause(ctx); ended != nil {
 			return ended
 		}
-		return wire.NetworkError(err, op, reg, "Azure Resource Manager")
+		return unreachable(err, reg, options, op)
 	}
 	e := &acrkit.Error{Op: op, Registry: reg, Status: answer.StatusCode}
 	code, message := answer.ErrorCode, ""
@@ -70,6 +73,25 @@ func failed(ctx context.Context, reg acrkit.Registry, op string, err error) erro
 	}
 	if e.Reason == "" && len(e.Errs) == 0 {
 		e.Reason = "Azure Resource Manager answered " + http.StatusText(e.Status)
+	}
+	return e
+}
+
+// unreachable is the error of a request that got no answer. It names the host: which one it
+// is depends on the registry's cloud.
+func unreachable(err error, reg acrkit.Registry, options *arm.ClientOptions, op string) error {
+	endpoint := options.Cloud.Services[cloud.ResourceManager].Endpoint
+	host := strings.TrimPrefix(endpoint, "https://")
+	e := wire.NetworkError(err, op, reg, host)
+	switch e.Cause {
+	case cause.ProxyUnreachable, cause.ProxyMalformed:
+		return e
+	}
+	if host != reg.Host() {
+		e.Reason += "; this host is the registry's Azure Resource Manager"
+	}
+	if e.Code == acrkit.CodeUnavailable {
+		e.Hint = sentence.Fix(sentence.ReachARM, map[string]string{"endpoint": endpoint})
 	}
 	return e
 }

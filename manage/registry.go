@@ -72,7 +72,7 @@ func (c *Client) Registry(ctx context.Context, reg acrkit.Registry) (*Registry, 
 	r.assignments, _ = armauthorization.NewRoleAssignmentsClient(id.SubscriptionID, c.cred, options)
 	r.definitions, err = armauthorization.NewRoleDefinitionsClient(c.cred, options)
 	if err != nil { // all of them make the same pipeline
-		return nil, failed(ctx, reg, "use Azure Resource Manager", err)
+		return nil, failed(ctx, reg, options, "use Azure Resource Manager", err)
 	}
 	return r, nil
 }
@@ -130,7 +130,7 @@ func (c *Client) findIn(ctx context.Context, subscription string, options *arm.C
 	reg acrkit.Registry) (string, error) {
 	client, err := armcontainerregistry.NewRegistriesClient(subscription, c.cred, options)
 	if err != nil {
-		return "", failed(ctx, reg, opFind, err)
+		return "", failed(ctx, reg, options, opFind, err)
 	}
 	is := func(x *armcontainerregistry.Registry) bool {
 		return x != nil && x.Properties != nil && strings.EqualFold(deref(x.Properties.LoginServer), reg.Host())
@@ -139,7 +139,7 @@ func (c *Client) findIn(ctx context.Context, subscription string, options *arm.C
 		for page := client.NewListPager(nil); page.More(); {
 			list, err := page.NextPage(ctx)
 			if err != nil {
-				return "", failed(ctx, reg, opFind, err)
+				return "", failed(ctx, reg, options, opFind, err)
 			}
 			for _, x := range list.Value {
 				if is(x) {
@@ -156,14 +156,14 @@ func (c *Client) findIn(ctx context.Context, subscription string, options *arm.C
 		if err == nil && is(&one.Registry) {
 			return deref(one.ID), nil
 		}
-		if err := failed(ctx, reg, opFind, err); err != nil && !errors.Is(err, acrkit.CodeNotFound) {
+		if err := failed(ctx, reg, options, opFind, err); err != nil && !errors.Is(err, acrkit.CodeNotFound) {
 			return "", err
 		}
 	}
 	for page := client.NewListByResourceGroupPager(c.opts.ResourceGroup, nil); page.More(); {
 		list, err := page.NextPage(ctx)
 		if err != nil {
-			return "", failed(ctx, reg, opFind, err)
+			return "", failed(ctx, reg, options, opFind, err)
 		}
 		for _, x := range list.Value {
 			if is(x) {
@@ -177,13 +177,13 @@ func (c *Client) findIn(ctx context.Context, subscription string, options *arm.C
 func (c *Client) subscriptions(ctx context.Context, reg acrkit.Registry, options *arm.ClientOptions) ([]string, error) {
 	client, err := armsubscriptions.NewClient(c.cred, options)
 	if err != nil {
-		return nil, failed(ctx, reg, opFind, err)
+		return nil, failed(ctx, reg, options, opFind, err)
 	}
 	var all []string
 	for page := client.NewListPager(nil); page.More(); {
 		list, err := page.NextPage(ctx)
 		if err != nil {
-			return nil, failed(ctx, reg, opFind, err)
+			return nil, failed(ctx, reg, options, opFind, err)
 		}
 		for _, s := range list.Value {
 			if s != nil && s.SubscriptionID != nil {

@@ -37,6 +37,8 @@ const (
 	TrustAuthority    FixKey = "trust_authority"     // another server's is not
 	Reach             FixKey = "reach"               // the registry does not answer
 	ReachInTime       FixKey = "reach_in_time"       // likewise, and a client would wait for ever
+	ReachARM          FixKey = "reach_arm"           // Azure Resource Manager does not
+	NameAtEmulator    FixKey = "name_at_emulator"    // a registry of the emulator is named as one of Azure's
 
 	LoginPart       FixKey = "login_part" // the same, of a part of the registry
 	UnsetPassword   FixKey = "unset_password"
@@ -96,6 +98,10 @@ var fixes = map[FixKey]string{
 	TrustAuthority:    "export SSL_CERT_FILE=ca.pem    # the certificate of its authority, if you trust it",
 	Reach:             "curl -sS -o" + reach,
 	ReachInTime:       "curl -sS -m 10 -o" + reach,
+
+	NameAtEmulator: "name the registry as the emulator serves it: {host}",
+	ReachARM: "curl -sS -m 10 -o /dev/null -w '%{{http_code}}\\n' {endpoint}/    # a number means that it " +
+		"can be reached",
 
 	LoginPart:         "acrkit login {host} --repository {repository}",
 	UnsetPassword:     "unset ACR_TOKEN_PASSWORD    # or ACR_TOKEN_PASSWORD_FILE",

@@ -75,6 +75,19 @@ func NetworkError(err error, op string, reg acrkit.Registry, host string) *acrki
 	return e
 }
 
+// EntraError is [NetworkError] for a request to Entra, which no registry's name explains.
+func EntraError(err error, op, host string) *acrkit.Error {
+	e := NetworkError(err, op, acrkit.Registry{}, host)
+	switch e.Cause {
+	case cause.ProxyUnreachable, cause.ProxyMalformed:
+		return e
+	case cause.NameUnknown:
+		e.Hint = sentence.Fix(sentence.CheckAuthority, nil)
+	}
+	e.Cause = cause.EntraUnreachable
+	return e
+}
+
 // TimedOut reports whether an error in the tree of err is a timeout. Checking the first
 // [net.Error] is not enough: it may be an [*url.Error] that does not report the timeout
 // inside it.
