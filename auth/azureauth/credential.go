@@ -114,7 +114,7 @@ func entraError(ctx context.Context, err error) error {
 		e.Code = codeByText(text)
 		e.Reason = firstLine(text)
 		if refusal, ok := auth.ReadEntraRefusal(text); ok {
-			e.Code, e.Reason, e.Errs = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
+			refusedBy(e, refusal)
 			e.RequestID = refusal.CorrelationID
 		}
 		return e
@@ -138,7 +138,7 @@ func entraError(ctx context.Context, err error) error {
 		//rule:client-limits-entra-error-2
 		e.RetryAfter = min(wire.RetryAfter(resp.Header), wire.MaxRetryAfter)
 	case refusal.Number != 0:
-		e.Code, e.Reason, e.Errs = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
+		refusedBy(e, refusal)
 	default:
 		e.Code, e.Reason = acrkit.CodeCredentialRejected, "Entra did not accept the credential"
 		if refusal.OAuthError != "" {
@@ -147,6 +147,12 @@ func entraError(ctx context.Context, err error) error {
 		}
 	}
 	return e
+}
+
+// refusedBy completes e with what is known of a refusal.
+func refusedBy(e *acrkit.Error, refusal auth.EntraRefusal) {
+	e.Code, e.Reason, e.Errs = acrkit.CodeCredentialRejected, refusal.Error(), []error{refusal}
+	e.Cause, e.Hint = refusal.Cause(), entra.Refusal(refusal).Fix()
 }
 
 // readEntraAnswer returns what may be shown of Entra's answer. Free text is left out: it

@@ -52,11 +52,17 @@ const (
 // credential. A user-assigned identity that the machine does not have is an error with
 // [acrkit.CodeCredentialRejected].
 func ManagedIdentity(opts *azidentity.ManagedIdentityCredentialOptions) auth.Credential {
+	return auth.Entra(ManagedIdentitySource(opts))
+}
+
+// ManagedIdentitySource is the same identity as a source of Entra tokens for other
+// audiences than the registry's.
+func ManagedIdentitySource(opts *azidentity.ManagedIdentityCredentialOptions) auth.EntraTokenSource {
 	m := &managedIdentity{}
 	if opts != nil {
 		m.opts = *opts
 	}
-	return auth.Entra(m)
+	return m
 }
 
 type managedIdentity struct {

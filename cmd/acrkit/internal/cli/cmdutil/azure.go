@@ -1,19 +1,24 @@
 package cmdutil
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/diagnose"
 	"github.com/acrkit/acrkit/internal/cause"
 	"github.com/acrkit/acrkit/internal/errtext"
+	"github.com/acrkit/acrkit/internal/login/find"
+	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/internal/wire"
 	"github.com/acrkit/acrkit/manage"
 )
@@ -23,11 +28,17 @@ type Azure struct {
 	Subscription, ResourceGroup string // "" = all that the identity sees
 	Audit                       string // the file that gets a line for each change; "" = stderr
 
-	source string // where the identity came from
+	identity find.AzureIdentity
+	endpoint string // of envEndpoint
 }
 
 // envSubscription is the subscription that is searched first, as Microsoft's tools name it.
 const envSubscription = "AZURE_SUBSCRIPTION_ID"
+
+// envEndpoint is an Azure Resource Manager of Microsoft's packages, as "acrkit emulator env"
+// prints it. The registry decides which one is asked, so that no variable sends a token
+// elsewhere.
+const envEndpoint = "AZURE_RESOURCE_MANAGER_ENDPOINT"
 
 // AddFlags adds the flags that narrow the search for the registry.
 func (a *Azure) AddFlags(cmd *cobra.Command) {
@@ -59,7 +70,7 @@ func (f *Factory) Manage(ctx context.Context, reg acrkit.Registry, a *Azure) (*m
 	if err != nil {
 		return nil, err
 	}
-	a.source = id.Source
+	a.identity, a.endpoint = id, f.Env(envEndpoint)
 	audit, err := a.auditTo(f.IO.ErrOut)
 	if err != nil {
 		return nil, err
@@ -126,12 +137,55 @@ func (a *Azure) Explain(ctx context.Context, err error) error {
 			out.Reason = fmt.Sprintf("the identity lacks the action %s on %s; the role %q has it", said.Action,
 				said.Scope,
 				diagnose.RoleFor(said.Action))
-			if a.source != "" {
-				out.Reason += "; the identity is from " + a.source
+			if a.identity.Source != "" {
+				out.Reason += "; the identity is from " + a.identity.Source
 			}
 		}
-	case e.Code == acrkit.CodeCredentialRejected && a.source != "" && e.Reason != "":
-		out.Reason += "; it is from " + a.source
+	case e.Code == acrkit.CodeCredentialRejected && a.identity.Source != "" && e.Reason != "":
+		out.Reason += "; it is from " + a.identity.Source
+		out.Hint = cmp.Or(e.Hint, a.rejectedHint(err))
+	}
+	if host := a.emulator(e.Registry); host != "" && isOfARM(err) {
+		out.Reason += "; " + envEndpoint + " is not used for it"
+		out.Hint = sentence.Fix(sentence.NameAtEmulator, map[string]string{"host": host})
 	}
 	return &out
+}
+
+// rejectedHint returns the command that shows or renews an identity that was not accepted.
+func (a *Azure) rejectedHint(err error) string {
+	switch _, byEntra := errors.AsType[auth.EntraRefusal](err); {
+	case a.identity.Kind == auth.KindAzureCLI:
+		return sentence.Fix(sentence.SignInToAzure, nil)
+	case a.identity.Kind == auth.KindServicePrincipal && byEntra, a.identity.Kind == auth.KindCertificate && byEntra:
+		return sentence.Fix(sentence.ShowSecrets, nil)
+	}
+	return ""
+}
+
+// emulator returns the host that envEndpoint names, if it is on this machine and the
+// registry is not.
+func (a *Azure) emulator(reg acrkit.Registry) string {
+	u, err := url.Parse(a.endpoint)
+	if err != nil || u.Host == "" || reg.IsZero() || reg.IsLoopback() {
+		return ""
+	}
+	local, err := acrkit.ParseRegistry(u.Host)
+	if err != nil || !local.IsLoopback() {
+		return ""
+	}
+	return local.Host()
+}
+
+// isOfARM reports whether Azure Resource Manager itself gave no answer, did not accept the
+// token, or does not know the registry.
+func isOfARM(err error) bool {
+	if _, byEntra := errors.AsType[auth.EntraRefusal](err); byEntra || acrkit.CauseOf(err) == cause.EntraUnreachable {
+		return false
+	}
+	switch acrkit.CodeOf(err) {
+	case acrkit.CodeUnavailable, acrkit.CodeTLS, acrkit.CodeCredentialRejected, acrkit.CodeNotFound:
+		return true
+	}
+	return false
 }

@@ -25,7 +25,8 @@ enough: ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are ther
 
 AZURE_AUTHORITY_HOST: the Entra authority; by default that of the registry's cloud.
 AZURE_SUBSCRIPTION_ID: where commands that ask Azure Resource Manager look first for the
-registry, which saves a request.
+registry, which saves a request. They take such a service principal, else the account of
+"az login"; the host is that of the registry's cloud, or the emulator's, and no variable.
 
 The first complete set is used, in the order above; half a set is an error. If
 nothing is set for the registry, acrkit's own store is next ("acrkit login"), then
