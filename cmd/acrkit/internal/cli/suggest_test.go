@@ -201,12 +201,12 @@ func TestSuggestGranted(t *testing.T) {
 		r.out != want || !strings.Contains(r.err, `is of several tokens, whose lines count: "by-another-name", "ci-pull"`) {
 		t.Errorf("%d %s%s", r.code, r.out, r.err)
 	}
-	if r := o.run(t, "scope-map", "suggest", log, "--granted", "by-another-name", "--identity", "CI-pull"); r.code != 8 ||
-		!strings.Contains(r.err, `"ci-pull" is of other tokens too, whose lines do not count: "by-another-name"; a change`) {
+	r = o.run(t, "scope-map", "suggest", log, "--granted", "by-another-name", "--identity", "CI-pull")
+	if r.code != 8 || !strings.Contains(r.err, `"ci-pull" is of other tokens too, whose lines do not count: "by-another-name"; a change`) {
 		t.Errorf("%d %s", r.code, r.err)
 	}
-	if r := o.run(t, "scope-map", "suggest", log, "--granted", "ci-pull", "--identity", "by-another-name"); r.code != 5 ||
-		!strings.Contains(r.err, `no line is of "by-another-name"`) {
+	r = o.run(t, "scope-map", "suggest", log, "--granted", "ci-pull", "--identity", "by-another-name")
+	if r.code != 5 || !strings.Contains(r.err, `no line is of "by-another-name"`) {
 		t.Errorf("%d %s", r.code, r.err)
 	}
 	// A map of the service's own cannot be changed: az makes another.
@@ -216,6 +216,21 @@ func TestSuggestGranted(t *testing.T) {
 		"samples/app content/read\n" ||
 		!strings.Contains(r.err, `"_repositories_pull" is the service's own and cannot be changed`) {
 		t.Errorf("%d %s%s", r.code, r.out, r.err)
+	}
+	r = o.run(t, "scope-map", "suggest", log, "--granted", "puller", "--identity", "other", "--format", "az", "--name",
+		"app-pull")
+	if !strings.Contains(r.out, " --name app-pull --repository samples/app content/read\n") {
+		t.Errorf("%d %s%s", r.code, r.out, r.err)
+	}
+	// A map and a token of one name, and nothing that is left.
+	reg.ScopeMap("other-one", "repositories/none/content/delete")
+	reg.TokenOf("other-one", "ci-pull")
+	for _, format := range []string{"az", "terraform", "lines", "json", "array"} {
+		r := o.run(t, "scope-map", "suggest", log, "--granted", "other-one", "--identity", "other", "--format", format)
+		if r.code != 8 || r.out != "" || !strings.Contains(r.err, "no right is left: delete the tokens with this") ||
+			!strings.Contains(r.err, `"other-one" is a scope map and a token; this is the scope map, and the token has "ci-pull"`) {
+			t.Errorf("%s: %d %s%s", format, r.code, r.out, r.err)
+		}
 	}
 	if r := o.run(t, "scope-map", "suggest", log, "--granted", "gone-map"); r.code != 5 ||
 		!strings.Contains(r.err, "acrkit scope-map list") {

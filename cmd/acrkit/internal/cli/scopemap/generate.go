@@ -30,6 +30,7 @@ type generateOptions struct {
 	List     bool
 	Optional bool
 	Format   string // "" = a table of the rights
+	Name     string // of the map that is printed; "" = not known
 	Registry string // name, for the formats that have it; "" = not known
 }
 
@@ -77,7 +78,7 @@ func newCmdGenerate(f *cmdutil.Factory, runF func(context.Context, *generateOpti
 			"$ acrkit scope-map generate --for docker-push team/app\n\n" +
 			"# One map for two jobs, as the command that makes it\n" +
 			"$ acrkit scope-map generate --for helm-push --for helm-dependency-update 'charts/*' --format az " +
-			"--registry myregistry\n\n" +
+			"\\\n    --registry myregistry --name ci-charts\n\n" +
 			"# A job with two repositories\n" +
 			"$ acrkit scope-map generate --for crane-copy source=team/app target=mirror/app --format terraform",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -95,6 +96,7 @@ func newCmdGenerate(f *cmdutil.Factory, runF func(context.Context, *generateOpti
 	flags.BoolVar(&opts.List, "list", false, "list the jobs")
 	flags.BoolVar(&opts.Optional, "optional", false, "include rights without which the job is done by other means")
 	cmdutil.EnumFlag(cmd, &opts.Format, "format", "", "print the map as", mapfile.Formats...)
+	addNameFlag(cmd, &opts.Name)
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, generateFields)
 	cmdutil.CompleteNameFlag(cmd, "for", func(context.Context) ([]string, error) {
 		return slices.Sorted(maps.Keys(jobsByName())), nil
@@ -114,14 +116,17 @@ func jobsByName() map[string]scopemap.Job {
 // complete finds the jobs and the repositories, and refuses options that exclude each other.
 func (opts *generateOptions) complete(f *cmdutil.Factory, jobs, args []string) error {
 	switch {
-	case opts.List && (len(jobs) > 0 || len(args) > 0 || opts.Format != ""):
-		return cmdutil.Usage("--list lists all jobs; it excludes --for, --format and repositories")
+	case opts.List && (len(jobs) > 0 || len(args) > 0 || opts.Format+opts.Name != ""):
+		return cmdutil.Usage("--list lists all jobs; it excludes --for, --format, --name and repositories")
 	case opts.List:
 		return nil
 	case len(jobs) == 0:
 		return listJobs("name a job with --for")
 	case opts.Format != "" && opts.Exporter != nil:
 		return cmdutil.Usage("--json prints the rights; it and --format exclude each other")
+	}
+	if err := checkName(opts.Name, opts.Format); err != nil {
+		return err
 	}
 	all := jobsByName()
 	for _, name := range jobs {
@@ -188,6 +193,7 @@ func generateRun(ctx context.Context, opts *generateOptions) error {
 		return err
 	}
 	m := scopemap.MapOf(grants, opts.Optional)
+	m.Name = opts.Name
 	//rule:command-limits-generated
 	if len(m.Rules) > scopemap.MaxActions {
 		return &acrkit.Error{Code: acrkit.CodeTooLarge, Op: "generate a scope map",
@@ -289,6 +295,27 @@ func each[T any](items []T) func(yield func(T, error) bool) {
 			}
 		}
 	}
+}
+
+// addNameFlag adds the flag --name of a command that prints a scope map.
+func addNameFlag(cmd *cobra.Command, name *string) {
+	cmd.Flags().StringVar(name, "name", "", "the `name` of the map, in az, terraform and json")
+}
+
+// checkName refuses a name that the service refuses, or that the format does not have.
+func checkName(name, format string) error {
+	if name == "" {
+		return nil
+	}
+	switch mapfile.Format(format) {
+	case mapfile.AsAz, mapfile.AsTerraform, mapfile.AsJSON:
+	default:
+		return cmdutil.Usage("--name needs --format az, terraform or json")
+	}
+	for _, f := range scopemap.LintName(name) {
+		return cmdutil.Usage("--name: %s", f.Reason)
+	}
+	return nil
 }
 
 // registryFor returns the registry's name for the formats that have it; "" if it is not known.

@@ -90,6 +90,9 @@ func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, g grant
 	opts.whose(g)
 	cmdutil.Say(opts.IO.ErrOut, "used: %d; unused: %d; unknown: %d; used and not granted: %d", count[scopemap.Used],
 		count[scopemap.Unused], count[scopemap.Unknown], count[scopemap.NotGranted])
+	if len(left.Rules) == 0 && len(m.Rules) > 0 {
+		cmdutil.Say(opts.IO.ErrOut, "no right is left: delete the tokens with this scope map, and the map")
+	}
 	//rule:suggest-incomplete
 	if err := opts.incomplete(log); err != nil {
 		return err
@@ -129,9 +132,16 @@ func (opts *suggestOptions) whose(g granted) {
 // changed writes the map as it should be; as az, the command that changes it, or makes another.
 func (opts *suggestOptions) changed(g granted, left scopemap.Map) string {
 	m, as := g.m, mapfile.Format(opts.Format)
-	if g.system {
-		left.Name, left.Description = "", "" // which are no longer true
-	} else if as == mapfile.AsAz {
+	if opts.Name != "" {
+		m.Name, left.Name = opts.Name, opts.Name
+	}
+	switch {
+	//rule:suggest-nothing-left
+	case len(left.Rules) == 0: // the service has no such map
+		return ""
+	case g.system:
+		left.Name, left.Description = opts.Name, "" // which is no longer true
+	case as == mapfile.AsAz:
 		return mapfile.AzUpdate(m, left, opts.Registry)
 	}
 	return mapfile.Write(left, as, opts.Registry)

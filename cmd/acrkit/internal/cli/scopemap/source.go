@@ -52,7 +52,8 @@ func (s source) read(ctx context.Context, arg string) (*mapfile.File, error) {
 		Description: m.Description, System: m.System, Actions: m.Actions}}}, nil
 }
 
-// stored reads the scope map of a name, or else that of the token of this name.
+// stored reads the scope map of a name, or else that of the token of this name. If both are
+// there, it says which one it is.
 func (s source) stored(ctx context.Context, arg string) (stored, error) {
 	reg, name, err := s.f.Object(arg, "a scope map or a token")
 	if err != nil {
@@ -64,8 +65,12 @@ func (s source) stored(ctx context.Context, arg string) (stored, error) {
 	}
 	out := stored{r: r}
 	out.ScopeMap, err = r.ScopeMap(ctx, name)
-	if acrkit.CodeOf(err) == acrkit.CodeNotFound {
-		token, tokenErr := r.Token(ctx, name)
+	if err != nil && acrkit.CodeOf(err) != acrkit.CodeNotFound {
+		return stored{}, rights.Explain(ctx, s.azure, reg, err, sentence.ShowScopeMaps)
+	}
+	token, tokenErr := r.Token(ctx, name)
+	switch {
+	case err != nil:
 		switch acrkit.CodeOf(tokenErr) {
 		case "":
 			out.token = token.Name
@@ -74,6 +79,9 @@ func (s source) stored(ctx context.Context, arg string) (stored, error) {
 		default:
 			err = tokenErr
 		}
+	case tokenErr == nil && !strings.EqualFold(token.ScopeMap, out.Name): // who may read maps may not read tokens
+		cmdutil.Say(s.f.IO.ErrOut, "%q is a scope map and a token; this is the scope map, and the token has %q",
+			out.Name, token.ScopeMap)
 	}
 	if err != nil {
 		return stored{}, rights.Explain(ctx, s.azure, reg, err, sentence.ShowScopeMaps)

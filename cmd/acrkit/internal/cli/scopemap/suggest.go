@@ -34,6 +34,7 @@ type suggestOptions struct {
 	Wildcards      bool
 	RoleAssignment bool
 	Format         string // "" = the rights with their evidence
+	Name           string // of the map that is printed; "" = not known
 }
 
 var suggestFields = []string{"line", "action", "repository", "count", "first", "last", "sources", "state", "change",
@@ -109,7 +110,7 @@ func newCmdSuggest(f *cmdutil.Factory, runF func(context.Context, *suggestOption
 	cmd := &cobra.Command{
 		Use: "suggest <source>...", Short: "Find the smallest scope map for what was used", Long: suggestLong,
 		Example: "$ acrkit proxy myregistry --record used.txt -- make release\n" +
-			"$ acrkit scope-map suggest used.txt --format az --registry myregistry\n\n" +
+			"$ acrkit scope-map suggest used.txt --format az --registry myregistry --name ci-push\n\n" +
 			"# A month of a token\n" +
 			"$ acrkit scope-map suggest log.json --identity ci-pull --format terraform\n\n" +
 			"# What does it have, and not use?\n" +
@@ -146,6 +147,7 @@ func newCmdSuggest(f *cmdutil.Factory, runF func(context.Context, *suggestOption
 	cmdutil.EnumFlag(cmd, &opts.Format, "format", "",
 		"print the map (with --role-assignment: az, terraform or json) as",
 		mapfile.Formats...)
+	addNameFlag(cmd, &opts.Name)
 	azure.AddFlags(cmd)
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, suggestFields)
 	return cmd
@@ -182,8 +184,10 @@ func (opts *suggestOptions) complete() error {
 		return cmdutil.Usage("--granted reviews a scope map; it and --role-assignment exclude each other")
 	case opts.RoleAssignment && (form == mapfile.AsLines || form == mapfile.AsArray):
 		return cmdutil.Usage("--role-assignment prints az, terraform or json, and not %s", form)
+	case opts.RoleAssignment && opts.Name != "":
+		return cmdutil.Usage("--name is that of a scope map; it and --role-assignment exclude each other")
 	}
-	return nil
+	return checkName(opts.Name, opts.Format)
 }
 
 func suggestRun(ctx context.Context, opts *suggestOptions) error {
@@ -284,7 +288,7 @@ func (opts *suggestOptions) suggest(ctx context.Context, log *uselog.Log) error 
 			return err
 		}
 	case opts.Format != "":
-		text := mapfile.Write(scopemap.Map{Rules: rules}, mapfile.Format(opts.Format), opts.Registry)
+		text := mapfile.Write(scopemap.Map{Name: opts.Name, Rules: rules}, mapfile.Format(opts.Format), opts.Registry)
 		if _, err := io.WriteString(opts.IO.Out, text); err != nil {
 			return err
 		}
@@ -312,8 +316,8 @@ func (opts *suggestOptions) notes(log *uselog.Log) {
 		cmdutil.Time(last), log.Refused())
 	for _, s := range log.Sources {
 		if s.Other > 0 {
-			cmdutil.Say(opts.IO.ErrOut, "%s: lines of other tables, as %q, which do not count: %d", s.Path, s.OtherTable,
-				s.Other)
+			cmdutil.Say(opts.IO.ErrOut, "%s: lines of other tables, as %q, which do not count: %d", s.Path,
+				s.OtherTable, s.Other)
 		}
 	}
 	if n := log.Nameless(); n > 0 {

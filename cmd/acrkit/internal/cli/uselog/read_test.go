@@ -299,8 +299,8 @@ func TestRead_part(t *testing.T) {
 	} {
 		l, err := readAll(t, Choice{}, 0, text)
 		missing := strings.Join(l.Missing(), "\n")
-		if err != nil || (want == "") != (missing == "") || !strings.HasPrefix(missing, want) || l.Cut() != (want != "") ||
-			l.Lines() < 1 {
+		if err != nil || (want == "") != (missing == "") || !strings.HasPrefix(missing, want) ||
+			l.Cut() != (want != "") || l.Lines() < 1 {
 			t.Errorf("%.300s: %v, %q, want %q", text, err, missing, want)
 		}
 	}
@@ -364,11 +364,12 @@ func TestRead_span(t *testing.T) {
 	row := func(at, operation, repository, server, identity string) string {
 		return fmt.Sprintf(`{"TimeGenerated":"2026-01-%sT00:00:00Z","OperationName":%q,"Repository":%q,"LoginServer":`+
 			`"%s.azurecr.io","Identity":%q,"ResultDescription":"200","Type":"ContainerRegistry%sEvents"}`+"\n", at,
-			operation, repository, server, identity, map[bool]string{true: "Login", false: "Repository"}[repository == ""])
+			operation, repository, server, identity,
+			map[bool]string{true: "Login", false: "Repository"}[repository == ""])
 	}
 	l, err := readAll(t, Choice{Registry: "one", Identities: []string{"ci"}}, 0, row("01", "Login", "", "one", "ci")+
-		row("03", "Pull", "a", "one", "other")+row("04", "Pull", "a", "one", "ci")+row("05", "Pull", "a", "one", "other")+
-		row("07", "Login", "", "one", "ci")+row("09", "Pull", "a", "two", "ci"),
+		row("03", "Pull", "a", "one", "other")+row("04", "Pull", "a", "one", "ci")+
+		row("05", "Pull", "a", "one", "other")+row("07", "Login", "", "one", "ci")+row("09", "Pull", "a", "two", "ci"),
 		replaceOnce(t, recordingText, "myregistry", "one"))
 	if err != nil {
 		t.Fatal(err)
@@ -662,8 +663,8 @@ func FuzzRead(f *testing.F) {
 		err := l.Read("-", strings.NewReader(text))
 		var n int64
 		for _, u := range uses(t, l) {
-			if _, err := scopemap.ParseRule(u.Rule.String()); err != nil || u.Count+u.Failed < 1 || u.Last.Before(u.First) ||
-				u.Rule.Pattern.IsWildcard() && u.Rule.Pattern != scopemap.Root {
+			if _, err := scopemap.ParseRule(u.Rule.String()); err != nil || u.Count+u.Failed < 1 ||
+				u.Last.Before(u.First) || u.Rule.Pattern.IsWildcard() && u.Rule.Pattern != scopemap.Root {
 				t.Fatalf("%+v: %v", u, err)
 			}
 			n += u.Count
