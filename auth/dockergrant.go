@@ -103,6 +103,9 @@ func (g *dockerGrant) places() ([]dockerPlace, error) {
 	add := func(p dockerPlace, place Place, source string, outcome Outcome, detail string) {
 		p.lookup = Lookup{Source: source, Kind: KindDockerConfig, Outcome: outcome, Detail: detail, Place: place,
 			Variables: p.doc.source.variables()}
+		if p.entry != nil {
+			p.lookup.Name = p.entry.pair.user
+		}
 		places = append(places, p)
 	}
 	for _, source := range g.part.config.sources {

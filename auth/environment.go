@@ -167,6 +167,7 @@ func scopedFromEnv(r *envReader) (Lookup, Credential, error) {
 		Outcome: OutcomeUsed}
 	name, password, second, file := r.get("ACR_TOKEN_NAME"), r.get("ACR_TOKEN_PASSWORD"), r.get("ACR_TOKEN_PASSWORD2"),
 		r.get("ACR_TOKEN_PASSWORD_FILE")
+	l.Name = name
 	first := "ACR_TOKEN_PASSWORD"
 	source := fixed(password)
 	switch {
@@ -258,7 +259,7 @@ func principalFromEnv(r *envReader) (Lookup, Credential, error) {
 		proof = file
 	}
 	names := []string{tenant, client, proof}
-	l := Lookup{Variables: names, Kind: kind, Outcome: OutcomeUsed}
+	l := Lookup{Variables: names, Kind: kind, Outcome: OutcomeUsed, Name: r.get(client)}
 	var set, missing []string
 	for _, n := range names {
 		if r.get(n) == "" {

@@ -6,6 +6,7 @@ type Lookup struct {
 	Kind    Kind    // what they would give
 	Outcome Outcome // what was found
 	Detail  string  // more in words, without a secret; may be ""
+	Name    string  // of the token, user or application whose credential it is; "" = not known
 
 	Place     Place    // what Source names
 	Variables []string // of the environment, those that Source names; nil for other places

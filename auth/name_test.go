@@ -58,6 +58,9 @@ func TestLookup_fields(t *testing.T) {
 	if l.Place != (auth.Place{Kind: auth.PlaceEnvironment}) || l.Source != "ACR_TOKEN_NAME and ACR_TOKEN_PASSWORD" {
 		t.Errorf("%+v", l)
 	}
+	if l.Name != "ci-pull" || found.Lookups[2].Name != "x" {
+		t.Errorf("whose credential it is: %q, %q", l.Name, found.Lookups[2].Name)
+	}
 	if last := found.Lookups[2]; last.Outcome != auth.OutcomeShadowed || last.Missing != nil {
 		t.Errorf("what decides nothing lacks nothing: %+v", last)
 	}
@@ -78,8 +81,12 @@ func TestLookup_fields(t *testing.T) {
 	}
 	defer tr.Close()
 	var places []auth.Place
+	var names []string
 	for _, l := range tr.Status(acrkit.RepositoryScope("team/app", acrkit.ContentRead)).Lookups {
-		places = append(places, l.Place)
+		places, names = append(places, l.Place), append(names, l.Name)
+	}
+	if diff := difftest.Diff([]string{"u", ""}, names); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
 	}
 	want := []auth.Place{{Kind: auth.PlaceFile, File: podman, Entry: "myregistry.azurecr.io/team"},
 		{Kind: auth.PlaceHelper, File: docker, Helper: "vault"}}

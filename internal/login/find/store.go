@@ -72,7 +72,7 @@ func StoreLookup(l store.Login) auth.Lookup {
 		detail += "; not in the keychain: " + l.Why
 	}
 	return auth.Lookup{Source: fmt.Sprintf("%s (%s)", source, l.Place), Kind: auth.Kind(l.Kind),
-		Outcome: auth.OutcomeUsed, Detail: detail,
+		Outcome: auth.OutcomeUsed, Detail: detail, Name: l.User,
 		Place: auth.Place{Kind: auth.PlaceStore, Prefix: l.Prefix()}}
 }
 
