@@ -48,6 +48,9 @@ type examiner struct {
 	unmade   error              // why it was given up
 	here     *localServer       // what answers at the loopback address, once it was asked
 	readLock bool               // the lock that was found forbids reading alone
+
+	mode      roleMode // of the registry, once it was asked
+	modeShown string   // what shows it
 }
 
 func newExaminer(a Attempt, opts *Options) *examiner {
@@ -222,16 +225,20 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 	switch {
 	case x.length > longHeader &&
 		(x.status == http.StatusBadRequest || x.status == http.StatusRequestHeaderFieldsTooLarge):
-		return verdict(cause.HeaderTooLarge, Proved,
-			fmt.Sprintf("the Authorization header has %d bytes, and the answer is %d", x.length, x.status)), true
+		d := verdict(cause.HeaderTooLarge, Proved,
+			fmt.Sprintf("the Authorization header has %d bytes, and the answer is %d", x.length, x.status))
+		if x.status == http.StatusBadRequest { // which says nothing of the header
+			d.Confidence = Suspected
+		}
+		return d, true
 	case x.at == theToken && x.status == http.StatusBadRequest && hasScope &&
 		strings.TrimSpace(strings.Join(values, "")) == "":
 		return verdict(cause.EmptyScope, Proved, "the token request has an empty scope="), true
-	case loginfile.ByteOrderMark(x.password) != "" && x.status >= 400:
+	case loginfile.ByteOrderMark(x.password) != "" && x.refusedPassword():
 		return verdict(cause.PasswordByteOrderMark, Proved, "the password that was sent "+
 			loginfile.ByteOrderMark(x.password)), true
-	case x.password != "" && x.password != strings.TrimSpace(x.password) && x.status >= 400,
-		x.user != "" && x.user != strings.TrimSpace(x.user) && x.status >= 400:
+	case x.password != "" && x.password != strings.TrimSpace(x.password) && x.refusedPassword(),
+		x.user != "" && x.user != strings.TrimSpace(x.user) && x.refusedPassword():
 		return verdict(cause.PasswordWhitespace, Proved,
 			"the user name or password that was sent begins or ends with white space"), true
 	case x.status != http.StatusUnauthorized:
@@ -269,6 +276,13 @@ func (x *examiner) sent(ctx context.Context) (Diagnosis, bool) {
 			"the secret has the form of a GUID, which the value of a client secret never has"), true
 	}
 	return Diagnosis{}, false
+}
+
+// refusedPassword reports whether the answer is one to a wrong name or password. The token
+// service answers 500 to some (users' reports).
+func (x *examiner) refusedPassword() bool {
+	return slices.Contains([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusInternalServerError},
+		x.status)
 }
 
 func (x *examiner) otherRegistry(audience string) bool {

@@ -52,23 +52,30 @@ func (x *examiner) fix(ctx context.Context, c Cause) string {
 		return sentence.Fix(sentence.WaitFor, map[string]string{"seconds": seconds})
 	}
 	key := x.unlocking(cmp.Or(x.fixOfClient(c.Code), sentence.OfCause(string(c.Code)).Fix))
+	key = x.ofIdentity(ctx, key)
 	switch {
 	case key == "": // nothing is known
 		return cmp.Or(sentence.Fix(sentence.ExamineRights, x.blanks()), sentence.Draft(sentence.Examine, x.blanks()))
 	case key == sentence.AsWritten:
 		return x.asMeant()
 	case key.OfAzure() && !x.reg.IsZero() && !x.reg.IsACR():
-		return x.fixElsewhere(ctx, c.Code)
+		return x.fixElsewhere(ctx, c.Code, key)
 	}
 	return sentence.Draft(key, x.blanks())
 }
 
-// fixElsewhere returns the fix of a cause at a registry that is not Microsoft's. A
-// registry at a loopback address need not be an emulator.
-func (x *examiner) fixElsewhere(ctx context.Context, c acrkit.Cause) string {
+// fixElsewhere returns the fix of a cause at a registry that is not Microsoft's, where azure
+// would be that at Microsoft's. A registry at a loopback address need not be an emulator.
+func (x *examiner) fixElsewhere(ctx context.Context, c acrkit.Cause, azure sentence.FixKey) string {
 	facts := x.blanks()
 	if x.reg.IsLoopback() {
+		if !isNamed(x.reg) {
+			delete(facts, "name")
+		}
 		key := sentence.AtEmulator(string(c))
+		if key.OfScopeMap() && !azure.OfScopeMap() {
+			key = cmp.Or(sentence.RoleAtEmulator(azure), key)
+		}
 		switch x.local(ctx) {
 		case anEmulator:
 			return sentence.Draft(key, facts)
@@ -100,7 +107,7 @@ const (
 // local finds out what answers at the registry's loopback address, by one request in a
 // run. All names below azurecr.localhost are an emulator's.
 func (x *examiner) local(ctx context.Context) localServer {
-	if strings.HasSuffix(x.reg.Hostname(), ".azurecr.localhost") {
+	if isNamed(x.reg) {
 		return anEmulator
 	}
 	if *x.here != notAsked {
@@ -111,6 +118,11 @@ func (x *examiner) local(ctx context.Context) localServer {
 	}
 	*x.here = x.askLocal(ctx)
 	return *x.here
+}
+
+// isNamed reports whether a host is an emulator's that names one of its registries.
+func isNamed(reg acrkit.Registry) bool {
+	return strings.HasSuffix(reg.Hostname(), ".azurecr.localhost")
 }
 
 func (x *examiner) askLocal(ctx context.Context) localServer {
@@ -144,8 +156,8 @@ func (x *examiner) blanks() map[string]string {
 	}
 	if c := x.credential(); c != nil && c.Kind() == auth.KindServicePrincipal {
 		facts["client"] = c.Name()
-	} else if wire.IsGUID(x.user) {
-		facts["client"] = x.user
+	} else if name := x.name(); wire.IsGUID(name) && name != wire.ZeroGUID {
+		facts["client"] = name
 	}
 	for name, value := range facts {
 		if !shell.IsPlain(value) {
@@ -162,6 +174,9 @@ func (x *examiner) blanks() map[string]string {
 		}
 	}
 	facts["actions"], facts["lines"] = x.actions(missing), x.lines(missing) // several words
+	if !missing.IsEmpty() {
+		facts["registry_role"], facts["repository_role"] = RolesOf(missing)
+	}
 	facts["wants"] = wantsOf(x.required)
 	return facts
 }

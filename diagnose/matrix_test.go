@@ -57,6 +57,9 @@ func TestDiagnoses(t *testing.T) {
 				got.asked, got.arm, got.armSure = true, row(t, arm.Code), arm.Confidence
 				check(t, "with Azure Resource Manager", arm, want, s.name, s.open)
 			}
+			if got.arm.Code != want.Code && got.armSure == diagnose.Proved {
+				t.Errorf("%s is proved to be %s, and Azure Resource Manager is not asked", want.Code, got.arm.Code)
+			}
 			all = append(all, got)
 		})
 	}
@@ -152,13 +155,15 @@ func check(t *testing.T, when string, d diagnose.Diagnosis, cause diagnose.Cause
 func matrix(all []outcome) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	settled, open, believed, asked, wireRight := 0, 0, 0, 0, 0
+	settled, open, wider, believed, asked, wireRight := 0, 0, 0, 0, 0, 0
 	for _, o := range all {
 		switch {
 		case o.cause.Basis == diagnose.Believed:
 			believed++
 		case o.armSure == diagnose.CannotTell:
 			open++
+		case o.arm.Code != o.cause.Code:
+			wider++
 		default:
 			settled++
 		}
@@ -182,7 +187,8 @@ func matrix(all []outcome) string {
 		len(all), len(diagnose.Causes()), wireRight, len(all))
 	line(
 		"* With ARM's evidence where it has any (%d of them): %d are named as what they are, %d are left open and "+
-			"said to be, none is named as another.", asked, settled, open)
+			"said to be, %d is suspected to be a wider cause, none is proved to be another.",
+		asked, settled, open, wider)
 	line("* %d causes have signs that are only believed. They are counted apart, and never more than *suspected*.",
 		believed)
 	line("")

@@ -2,10 +2,9 @@ package diagnose
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -25,6 +24,19 @@ func (x *examiner) isEntra() bool {
 	return c != nil && slices.Contains(entraKinds, c.Kind()) || x.user != "" && wire.IsGUID(x.user)
 }
 
+// hasRoles reports whether the rights of the credential are roles: a user name that is a
+// GUID is an identity of Entra, however it logs in.
+func (x *examiner) hasRoles() bool { return x.isEntra() || wire.IsGUID(x.name()) }
+
+// isUnnamed reports whether nothing says whose rights they are: a text is not that of the
+// credential that is known here.
+func (x *examiner) isUnnamed() bool {
+	if x.onlyText {
+		return x.reading.User == ""
+	}
+	return x.credential() == nil && x.name() == ""
+}
+
 // rights explains a valid credential that lacks a right: which one, and why.
 func (x *examiner) rights(ctx context.Context) Diagnosis {
 	asked := "the challenge asks for " + clip(x.required.String())
@@ -32,13 +44,21 @@ func (x *examiner) rights(ctx context.Context) Diagnosis {
 		return verdict(cause.MissingRight, Proved, "the registry answered insufficient_scope")
 	}
 	if x.required.Contains(acrkit.CatalogScope()) {
-		if x.isEntra() {
-			if d, ok := x.abac(ctx, asked); ok {
-				return d
-			}
-			return verdict(cause.MissingRight, Proved, asked)
+		switch {
+		case x.hasRoles():
+		case x.isUnnamed(): // roles may lack it, too
+			d := suspect(cause.CatalogScoped, cause.MissingRight, cause.ABACMode)
+			d.Evidence = []string{asked}
+			return d
+		default:
+			return verdict(cause.CatalogScoped, Proved, asked)
 		}
-		return verdict(cause.CatalogScoped, Proved, asked)
+		if mode, shown := x.roleMode(ctx); mode == abacMode {
+			d := suspect(cause.MissingRight, cause.ABACMode)
+			d.Evidence = []string{asked, shown}
+			return d
+		}
+		return verdict(cause.MissingRight, Proved, asked)
 	}
 	whole, known := x.whole(ctx)
 	if !known {
@@ -151,20 +171,23 @@ func (x *examiner) onRepository(s acrkit.Scope) acrkit.Scope {
 // nothing explains a credential without any right on the repository.
 func (x *examiner) nothing(ctx context.Context, asked string) Diagnosis {
 	none := "a token that asked for all five actions was granted none"
-	if x.isEntra() {
-		if d, ok := x.abac(ctx, asked, none); ok {
+	if x.hasRoles() {
+		mode, shown := x.roleMode(ctx)
+		if mode == abacMode || x.o.ARM == nil {
+			// The mode alone is no cause: a condition may exclude the repository, and no role
+			// may be there.
+			d := suspect(cause.NoRightHere, cause.ABACMode, cause.WrongIdentity)
+			if d.Evidence = []string{asked, none}; shown != "" {
+				d.Evidence = append(d.Evidence, shown)
+			}
 			return d
-		}
-		if x.o.ARM == nil {
-			return Diagnosis{Code: cause.NoRightHere, Confidence: Suspected, Evidence: []string{asked, none},
-				Candidates: []acrkit.Cause{cause.NoRightHere, cause.ABACMode, cause.WrongIdentity}}
 		}
 	}
 	if d, ok := x.wildcard(ctx, asked, none); ok {
 		return d
 	}
 	for _, l := range x.a.Lookups {
-		if l.Outcome == auth.OutcomeShadowed {
+		if l.Outcome == auth.OutcomeShadowed && !x.isUsed(l.Name) {
 			return Diagnosis{Code: cause.WrongIdentity, Confidence: Suspected,
 				Candidates: []acrkit.Cause{cause.WrongIdentity, cause.NoRightHere},
 				Evidence: []string{asked, none,
@@ -172,6 +195,16 @@ func (x *examiner) nothing(ctx context.Context, asked string) Diagnosis {
 		}
 	}
 	return verdict(cause.NoRightHere, Proved, asked, none)
+}
+
+// isUsed reports whether a name is that of the credential that was used: a second place
+// with it holds the same rights.
+func (x *examiner) isUsed(name string) bool {
+	used := x.name()
+	if c := x.credential(); c != nil && used == "" {
+		used = c.Name()
+	}
+	return name != "" && strings.EqualFold(name, used)
 }
 
 func (x *examiner) winner() string {
@@ -183,48 +216,10 @@ func (x *examiner) winner() string {
 	return "another credential"
 }
 
-// abac detects a registry in ABAC mode, by Azure Resource Manager or by a claim of the
-// refresh token.
-func (x *examiner) abac(ctx context.Context, evidence ...string) (Diagnosis, bool) {
-	if x.o.ARM != nil {
-		state, err := x.o.ARM.Registry(ctx, x.reg)
-		x.noteARM("the registry "+x.reg.Name(), err)
-		if err == nil && state.ABAC {
-			return verdict(cause.ABACMode, Proved,
-				append(evidence, "Azure Resource Manager: roleAssignmentMode is AbacRepositoryPermissions")...), true
-		}
-		if err == nil {
-			return Diagnosis{}, false
-		}
-	}
-	if x.a.Transport == nil || !x.mayAsk() {
-		return Diagnosis{}, false
-	}
-	token, err := x.a.Transport.RefreshToken(ctx)
-	if err == nil && hasClaim(token.Value.Reveal(), "aad_identity") {
-		// Source: acr-cli detects the mode in the same way.
-		return verdict(cause.ABACMode, Proved,
-			append(evidence,
-				"the ACR refresh token has the claim aad_identity, which registries in ABAC mode give")...), true
-	}
-	return Diagnosis{}, false
-}
-
-// hasClaim reports whether a signed token has a claim that is not empty.
-func hasClaim(token, name string) bool {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return false
-	}
-	data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	var claims map[string]json.RawMessage
-	return err == nil && json.Unmarshal(data, &claims) == nil && len(claims[name]) > 0 && string(claims[name]) != "null"
-}
-
 // wildcard detects a scope map whose wildcard does not match what it seems to match.
 func (x *examiner) wildcard(ctx context.Context, evidence ...string) (Diagnosis, bool) {
 	name := x.name()
-	if x.o.ARM == nil || name == "" || x.isEntra() {
+	if x.o.ARM == nil || name == "" || x.hasRoles() {
 		return Diagnosis{}, false
 	}
 	state, err := x.o.ARM.Token(ctx, x.reg, name)
@@ -233,7 +228,7 @@ func (x *examiner) wildcard(ctx context.Context, evidence ...string) (Diagnosis,
 		return Diagnosis{}, false
 	}
 	for _, line := range state.Lines {
-		if why := wrongWildcard(line, x.repository); why != "" {
+		if why := wrongWildcard(line, x.repository, x.required); why != "" {
 			return verdict(cause.WildcardWrong, Proved,
 				append(evidence, fmt.Sprintf("the scope map has %q: %s", clip(line), why))...), true
 		}
@@ -241,10 +236,10 @@ func (x *examiner) wildcard(ctx context.Context, evidence ...string) (Diagnosis,
 	return Diagnosis{}, false
 }
 
-// wrongWildcard says why a line of a scope map that seems to match a repository does not,
-// or "".
-func wrongWildcard(line, repository string) string {
-	if !strings.Contains(line, "*") {
+// wrongWildcard says why a line of a scope map that seems to give a required action on a
+// repository does not, or "".
+func wrongWildcard(line, repository string, required acrkit.Scope) string {
+	if !strings.Contains(line, "*") || !seemsToGive(line, repository, required) {
 		return ""
 	}
 	rule, err := scopemap.ParseRule(line)
@@ -255,6 +250,23 @@ func wrongWildcard(line, repository string) string {
 		return fmt.Sprintf("it matches what is under %q, and not %q itself", prefix, repository)
 	}
 	return ""
+}
+
+// seemsToGive reports whether a line would give a required action on a repository if a *
+// stood for anything, and for nothing after a slash.
+func seemsToGive(line, repository string, required acrkit.Scope) bool {
+	for of, action := range repositoryActions(required) {
+		pattern, ok := strings.CutSuffix(strings.TrimPrefix(line, "repositories/"), "/"+action.String())
+		if !ok || of != repository {
+			continue
+		}
+		any := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
+		if matched, err := regexp.MatchString("^(?:"+any+")$", repository); err == nil && matched ||
+			pattern == repository+"/*" {
+			return true
+		}
+	}
+	return false
 }
 
 // missing lists what the request needs and the credential is not known to have.

@@ -201,7 +201,7 @@ func entraScenarios() []scenario {
 			return failure{attempt: diagnose.Attempt{Err: tokenError(t, tr, acrkit.Scope{}), Transport: tr},
 				opts: diagnose.Options{Base: r.RoundTripper()}}
 		}},
-		{name: "abac-mode", make: func(t *testing.T) failure {
+		{name: "abac-mode", class: "no-right-here", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			r.Push("team/app", "v1")
 			if err := r.Manage().ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) {
@@ -211,7 +211,7 @@ func entraScenarios() []scenario {
 			}
 			tr := r.Transport(r.ServicePrincipal("AcrPull").Credential())
 			return failure{attempt: diagnose.Attempt{Err: do(t, tr, http.MethodGet, "/v2/team/app/manifests/v1"),
-				Transport: tr}, arm: armOf(t, r), opts: diagnose.Options{Base: r.RoundTripper()}}
+				Transport: tr}, opts: diagnose.Options{Base: r.RoundTripper()}}
 		}},
 	}
 }

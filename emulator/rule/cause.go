@@ -43,7 +43,7 @@ var causes = map[ID]acrkit.Cause{
 	NoRightHere:       cause.NoRightHere,
 	ScopeMapDeleted:   cause.NoRightHere,
 	ABACRole:          cause.ABACMode,
-	ABACRepository:    cause.ABACMode, // a client sees no more of it
+	ABACRepository:    cause.NoRightHere,
 
 	TagLocked:        cause.TagLocked,
 	ManifestLocked:   cause.ManifestLocked,

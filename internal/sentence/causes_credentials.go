@@ -259,9 +259,11 @@ var credentialCauses = map[string]Cause{
 		Title: "the registry is in ABAC mode, where AcrPull, AcrPush and AcrDelete have no effect",
 		Symptom: "an Entra identity with a role is refused because every right is missing; its refresh token has " +
 			"the claim aad_identity",
-		Difference: "a scope-mapped token does not depend on the mode",
-		Proof:      "Azure Resource Manager's roleAssignmentMode, or the claim aad_identity of the refresh token",
-		Fix:        AssignRepositoryRole,
+		Difference: "a scope-mapped token does not depend on the mode; a role on repositories whose condition " +
+			"excludes this one is ACRK076",
+		Proof: "the mode (roleAssignmentMode, or the claim aad_identity) and the identity's role assignments: none " +
+			"of them is a role on repositories",
+		Fix: AssignRepositoryRole,
 	},
 	"ACRK067": {
 		Title:      "the user name is none of the registry's: no token, admin user or service principal",

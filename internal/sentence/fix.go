@@ -68,6 +68,12 @@ const (
 const (
 	addRight  = "az acr scope-map update --registry {name} --name SCOPE_MAP --add-repository {repository} "
 	addRights = addRight + "{actions}"
+
+	assign               = "az role assignment create --assignee {client} --role "
+	onRegistry           = " --scope $(az acr show --name {name} --query id --output tsv)"
+	assignRole           = assign + "{registry_role}" + onRegistry
+	assignRepositoryRole = assign + `"{repository_role}"` + onRegistry
+
 	showToken = "az acr token show --registry {name} --name {token}"
 	showAdmin = "az acr show --name {name} --query adminUserEnabled"
 )
@@ -157,7 +163,7 @@ func Draft(key FixKey, facts map[string]string) string {
 // blanks replace missing facts in a draft, where the fact's name in capitals is not the
 // usual word.
 var blanks = map[string]string{"host": "REGISTRY", "name": "REGISTRY", "client": "CLIENT_ID", "object": "OBJECT_ID",
-	"scheme": "https"}
+	"scheme": "https", "registry_role": "AcrPull", "repository_role": "Container Registry Repository Reader"}
 
 func fill(key FixKey, facts map[string]string, blank func(name string) string) (filled string, whole bool) {
 	whole = true
@@ -189,7 +195,15 @@ func template(key FixKey) string {
 var tables = []map[FixKey]string{fixes, fixesOfCauses, fixesOfClients, fixesOfEmulator, fixesOfCredentials,
 	fixesOfEntra, fixesHere, fixesOfRotation, fixesOfTokens}
 
-// OfAzure reports whether a fix asks Azure of a registry, which knows Microsoft's alone.
-func (k FixKey) OfAzure() bool { return azure.MatchString(template(k)) }
+// OfAzure reports whether a fix asks Azure of a registry, which knows Microsoft's alone. An
+// emulator's az is another.
+func (k FixKey) OfAzure() bool {
+	return azure.MatchString(template(k)) && k != AssignEmulatorRole && k != AssignEmulatorRepositoryRole
+}
 
 var azure = regexp.MustCompile(`\baz (?:acr|role|aks|webapp|containerapp) `)
+
+// OfScopeMap reports whether a fix changes a scope map, which is a token's.
+func (k FixKey) OfScopeMap() bool { return scopeMap.MatchString(template(k)) }
+
+var scopeMap = regexp.MustCompile(`\bscope-map (?:update|set) `)

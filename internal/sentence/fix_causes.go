@@ -142,10 +142,9 @@ var fixesOfCauses = map[FixKey]string{
 	SignInForRegistries:      "az login --scope https://containerregistry.azure.net/.default",
 	ReachEntra: "curl -sS -o /dev/null -w '%{{http_code}}\\n' " +
 		"https://login.microsoftonline.com/common/discovery/instance",
-	AssignRole: "az role assignment create --assignee {client} --role AcrPull --scope $(az acr show --name " +
-		"{name} --query id --output tsv)",
+	AssignRole:           assignRole + "    # in ABAC mode {repository_role}",
 	AssignARMRole:        `az role assignment create --assignee-object-id {object} --role "{role}" --scope {scope}`,
-	AssignRepositoryRole: `az role assignment create --assignee {client} --role "Container Registry Repository Reader" --scope $(az acr show --name {name} --query id --output tsv)`,
+	AssignRepositoryRole: assignRepositoryRole + "    # or widen the condition of the assignment that it has",
 	ShowLoginServer:      "az acr show --name {name} --query loginServer --output tsv",
 	LookUpName:           "getent hosts {host}",
 	LookUpPrivateName: "nslookup {host}    # from inside the network it must give a private address; link the " +

@@ -14,9 +14,12 @@ const (
 	ListEmulatorTokens   FixKey = "list_emulator_tokens"
 	AllowEmulatorNetwork FixKey = "allow_emulator_network"
 	AllowEmulatorARM     FixKey = "allow_emulator_arm"
-	LeaveABACMode        FixKey = "leave_abac_mode"
-	ExplainLog           FixKey = "explain_log"    // of all else that an emulator refuses
-	ExplainFaults        FixKey = "explain_faults" // of what it answers by a fault, which its log does not call denied
+	AssignEmulatorRole   FixKey = "assign_emulator_role"
+	// In a registry in ABAC mode.
+	AssignEmulatorRepositoryRole FixKey = "assign_emulator_repository_role"
+
+	ExplainLog    FixKey = "explain_log"    // of all else that an emulator refuses
+	ExplainFaults FixKey = "explain_faults" // of what it answers by a fault, which its log does not call denied
 
 	// Of its folder, its seed, and how it is started.
 	StartEmulator              FixKey = "start_emulator"
@@ -67,9 +70,11 @@ var fixesOfEmulator = map[FixKey]string{
 	ListEmulatorTokens:   "acrkit emulator token list",
 	AllowEmulatorNetwork: "acrkit emulator network allow",
 	AllowEmulatorARM:     "acrkit emulator settings --arm-tokens on",
-	LeaveABACMode:        "acrkit emulator settings --role-assignment-mode LegacyRegistryPermissions",
-	ExplainLog:           "acrkit emulator log --denied --explain",
-	ExplainFaults:        "acrkit emulator log --outcome faulted --explain",
+	AssignEmulatorRole:   assignRole + "    # in ABAC mode {repository_role}; acrkit emulator env --for az prepares az",
+	AssignEmulatorRepositoryRole: assignRepositoryRole +
+		"    # or widen the condition that it has; acrkit emulator env --for az prepares az",
+	ExplainLog:    "acrkit emulator log --denied --explain",
+	ExplainFaults: "acrkit emulator log --outcome faulted --explain",
 
 	StartEmulator: "acrkit emulator start",
 	StartWithoutChosen: "acrkit emulator start --listen-beyond-loopback --addr {addr} --data {dir} --seed " +
@@ -143,5 +148,18 @@ var atEmulator = map[string]FixKey{
 	"ACRK032": RenewEmulatorToken, "ACRK033": RenewEmulatorToken, "ACRK034": EnableEmulatorToken,
 	"ACRK036": ListEmulatorTokens, "ACRK067": ListEmulatorTokens,
 	"ACRK104": ExplainFaults,
-	"ACRK025": AllowEmulatorNetwork, "ACRK055": AllowEmulatorARM, "ACRK066": LeaveABACMode,
+	"ACRK025": AllowEmulatorNetwork, "ACRK055": AllowEmulatorARM,
+	"ACRK065": AssignEmulatorRole, "ACRK066": AssignEmulatorRepositoryRole,
+}
+
+// RoleAtEmulator returns the fix at an emulator that is the assignment of a role at Azure,
+// "" for any other fix.
+func RoleAtEmulator(azure FixKey) FixKey {
+	switch azure {
+	case AssignRole:
+		return AssignEmulatorRole
+	case AssignRepositoryRole:
+		return AssignEmulatorRepositoryRole
+	}
+	return ""
 }

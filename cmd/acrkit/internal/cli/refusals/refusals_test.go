@@ -64,6 +64,7 @@ var elsewhere = map[rule.ID]string{
 const (
 	alike     = "the service gives the same answer for every fault of a name and password or token"
 	empty401  = "the answer is an empty 401"
+	noRight   = "the service gives the same answer for a condition that excludes the repository"
 	emulators = "only the emulator refuses so"
 	ofARM     = "only in the emulator Azure Resource Manager is at the registry's address"
 )
@@ -81,6 +82,7 @@ var less = map[rule.ID]string{
 	rule.ApplicationDeleted:      empty401,
 	rule.ACRTokenKind:            alike,
 	rule.ARMAuthorizationMissing: ofARM,
+	rule.ABACRole:                noRight,
 	rule.PlainHTTP:               emulators,
 	rule.ScopeTooLarge:           emulators,
 }

@@ -233,7 +233,7 @@ func registryScenarios() []scenario {
 		conditioned(rule.ABACCondition, cause.MissingRight,
 			"!(ActionMatches{'Microsoft.ContainerRegistry/registries/repositories/content/delete'}) OR "+
 				"@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEquals 'team/base'"),
-		conditioned(rule.ABACRepository, cause.ABACMode,
+		conditioned(rule.ABACRepository, cause.NoRightHere,
 			"@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEquals 'team/base'"),
 
 		{rule: rule.AcceptLacksType, cause: cause.AcceptLacksType, make: func(s *stage) diagnose.Attempt {

@@ -41,7 +41,7 @@ func decisionOf(d control.Decision) decisionJSON {
 // explained says why it was refused. The log has reasons that no answer contains.
 func (d decisionJSON) explained() decisionJSON {
 	if c, ok := diagnose.Lookup(string(d.RuleID.Cause(d.Kind, d.Required, d.Missing))); ok {
-		d.Code, d.Cause, d.Fix = string(c.Code), c.Title, sentence.Draft(fixHere(c.Code), d.facts())
+		d.Code, d.Cause, d.Fix = string(c.Code), c.Title, sentence.Draft(d.ofRoles(fixHere(c.Code)), d.facts())
 	}
 	return d
 }
@@ -58,11 +58,31 @@ func fixHere(c acrkit.Cause) sentence.FixKey {
 	return key
 }
 
-func (d decisionJSON) facts() map[string]string {
-	if !shell.IsPlain(d.Principal) {
-		return nil
+// ofRoles returns the fix for an application, whose rights are roles: a scope map gives it
+// nothing.
+func (d decisionJSON) ofRoles(key sentence.FixKey) sentence.FixKey {
+	if d.Kind != "service-principal" || !key.OfScopeMap() {
+		return key
 	}
-	return map[string]string{"token": d.Principal}
+	switch d.RuleID {
+	case rule.ABACCondition, rule.ABACRepository:
+		return sentence.AssignEmulatorRepositoryRole
+	}
+	return sentence.AssignEmulatorRole
+}
+
+func (d decisionJSON) facts() map[string]string {
+	facts := map[string]string{}
+	if shell.IsPlain(d.Principal) {
+		facts["token"], facts["client"] = d.Principal, d.Principal
+	}
+	if shell.IsPlain(d.Registry) {
+		facts["name"] = d.Registry
+	}
+	if lacks, err := acrkit.ParseScope(d.Missing); err == nil && !lacks.IsEmpty() {
+		facts["registry_role"], facts["repository_role"] = diagnose.RolesOf(lacks)
+	}
+	return facts
 }
 
 // explainedRow returns a row with the rule, and with the cause instead of the log's

@@ -192,6 +192,19 @@ func TestFixHere(t *testing.T) {
 			t.Errorf("%s, which %s brings about: %q", c.Code, r.ID, sentence.Draft(key, nil))
 		}
 	}
+	for _, id := range []rule.ID{rule.RightMissing, rule.NoRightHere, rule.ABACRole, rule.ABACCondition,
+		rule.ABACRepository} {
+		d := decisionOf(control.Decision{RuleID: id, Kind: "service-principal", Principal: "app",
+			Registry: "myregistry", Required: "repository:a:push", Missing: "repository:a:push"})
+		role := "AcrPush"
+		if strings.HasPrefix(string(id), "abac-") {
+			role = `"Container Registry Repository Writer"`
+		}
+		if want := "az role assignment create --assignee app --role " + role +
+			" --scope $(az acr show --name myregistry "; !strings.HasPrefix(d.Fix, want) {
+			t.Errorf("%s of an application: %q, want %q", id, d.Fix, want)
+		}
+	}
 	d := decisionOf(control.Decision{RuleID: rule.PasswordWrong, Kind: "token", Principal: "ci"})
 	if d.Fix != "acrkit emulator token password ci" {
 		t.Errorf("%+v", d)
