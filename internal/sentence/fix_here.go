@@ -54,12 +54,15 @@ const (
 	RemoveAuthority        FixKey = "remove_authority"
 	WithYes                FixKey = "with_yes"
 	ListAccess             FixKey = "list_access"
+	ShowObjectID           FixKey = "show_object_id"
 	DeleteWithIndex        FixKey = "delete_with_index"
 	DeleteWithForce        FixKey = "delete_with_force"
 )
 
 var fixesHere = map[FixKey]string{
 	ListAccess: "acrkit access list {host}",
+	ShowObjectID: "az ad sp show --id {client} --query id --output tsv" +
+		"    # its object id, if this is an application's client id",
 	AnnotateServiceAccount: "kubectl annotate serviceaccount NAME {client_annotation}=CLIENT_ID " +
 		"{tenant_annotation}=TENANT_ID",
 	NameTenant: "name it in the provider's env: ACRKIT_KUBELET_TENANTS=TENANT_ID",

@@ -176,6 +176,8 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	legacy, narrow := start(t, seedText), start(t, abac())
 	closed := start(t, strings.ReplaceAll(seedText, "anonymousPullEnabled: true", "anonymousPullEnabled: false"))
+	swapped := start(t, strings.ReplaceAll(strings.ReplaceAll(seedText, "anonymousPullEnabled: true", ""), "AcrPush",
+		"Container Registry Repository Writer"))
 	for _, x := range []struct {
 		reg  *acrtest.Registry
 		line string
@@ -197,7 +199,16 @@ func TestCheck(t *testing.T) {
 		{closed, "--who " + stranger + " --action catalog", 4, "answer\tno\n"},
 		{narrow, "--who " + stranger + " --action catalog", 0, "answer\tyes\n"},
 		{narrow, "--who " + builder + " -r samples/app --action content/write", 0, " if @Request["},
-		{narrow, "--who " + builder + " -r other --action content/write", 4, "answer\tno\n"},
+		{narrow, "--who " + builder + " -r other --action content/write", 4,
+			"reason\tthe condition of the role Container Registry Repository Writer on /sub"},
+		{narrow, "--who " + builder + " -r other --action content/delete", 4, "gives it\n"},
+		{narrow, "--who " + builder + " --action catalog", 4, "has no effect in ABAC mode\n"},
+		{swapped, "--who " + builder + " -r other --action content/write", 4,
+			"has no effect in a registry that is not in ABAC mode\n"},
+		{closed, "--who bbbbbbbb-0000-0000-0000-000000000002 -r samples/app --action content/read", 4,
+			"a client id is no object id\nfix\taz ad sp show --id bbbbbbbb-0000-0000-0000-000000000002 "},
+		{closed, "--who " + stranger + " -r samples/app --action content/read", 4,
+			"no role is assigned to this object id"},
 		{closed, "--who unknown -r samples/app --action content/read", 5, ""},
 	} {
 		code, out, stderr := run(t, x.reg, 1, "access check "+x.line)

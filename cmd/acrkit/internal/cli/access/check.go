@@ -111,7 +111,11 @@ func checkRun(ctx context.Context, opts *checkOptions) error {
 	answer, grants := access.Decide(c.grants)
 	out := checkJSON{opts.Who, opts.Query.Repository, opts.Query.Action, answer, c.reason(answer, grants),
 		append([]access.Grant{}, grants...)}
-	if err := out.print(ctx, opts); err != nil {
+	fix := ""
+	if answer == access.No && c.unassigned {
+		fix = sentence.Fix(sentence.ShowObjectID, map[string]string{"client": opts.Who})
+	}
+	if err := out.print(ctx, opts, fix); err != nil {
 		return err
 	}
 	switch answer {
@@ -136,6 +140,9 @@ type checker struct {
 	grants []access.Grant
 	unread error // the first list that could not be read
 	found  bool  // the identity is known here
+
+	whyNot     string // of an object id to which none of its roles gives the right
+	unassigned bool   // no role is assigned to the object id
 }
 
 func (c *checker) read(ctx context.Context) error {
@@ -208,9 +215,32 @@ func (c *checker) principal(ctx context.Context, settings manage.Settings) error
 	query := c.opts.Query
 	query.Member = true
 	for _, a := range assigned {
-		c.grants = append(c.grants, query.Assignment(settings, a, roleOf(roles, a))...)
+		role := roleOf(roles, a)
+		grants := query.Assignment(settings, a, role)
+		if c.grants = append(c.grants, grants...); len(grants) == 0 && c.whyNot == "" {
+			c.whyNot = without(query, settings, a, role)
+		}
 	}
+	c.unassigned = len(assigned) == 0
 	return nil
+}
+
+// without says why an assignment does not give a right that its role could give, "" if the
+// role never does.
+func without(q access.Query, s manage.Settings, a manage.Assignment, role *manage.Role) string {
+	condition := a.Condition
+	a.Condition = ""
+	if condition != "" && len(q.Assignment(s, a, role)) > 0 {
+		return "the condition of the role " + role.Name + " on " + a.Scope + " excludes it"
+	}
+	in := "in ABAC mode"
+	if !s.ABAC {
+		in = "in a registry that is not in ABAC mode"
+	}
+	if s.ABAC = !s.ABAC; len(q.Assignment(s, a, role)) > 0 {
+		return "the role " + role.Name + " on " + a.Scope + " has no effect " + in
+	}
+	return ""
 }
 
 // assigned returns the role assignments of the object id; with an error, those before it.
@@ -257,13 +287,17 @@ func (c *checker) reason(answer access.Answer, grants []access.Grant) string {
 		return grants[0].Unknown
 	case len(grants) > 0:
 		return "the token has the right, and cannot log in: " + state(grants[0])
+	case c.whyNot != "":
+		return c.whyNot
+	case c.unassigned:
+		return "no role is assigned to this object id, or to a group that it is in; a client id is no object id"
 	case guids.MatchString(c.opts.Who):
 		return "no role that is assigned to this object id, or to a group that it is in, gives it"
 	}
 	return "nothing gives it"
 }
 
-func (out *checkJSON) print(ctx context.Context, opts *checkOptions) error {
+func (out *checkJSON) print(ctx context.Context, opts *checkOptions, fix string) error {
 	if opts.Exporter != nil {
 		return opts.Exporter.Write(ctx, opts.IO, out)
 	}
@@ -277,6 +311,9 @@ func (out *checkJSON) print(ctx context.Context, opts *checkOptions) error {
 		default:
 			pairs = append(pairs, [2]string{"by", by(g)})
 		}
+	}
+	if fix != "" {
+		pairs = append(pairs, [2]string{cmdutil.PairFix, fix})
 	}
 	return cmdutil.PrintPairs(opts.IO, pairs)
 }
