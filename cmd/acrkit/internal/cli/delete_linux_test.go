@@ -44,7 +44,7 @@ func TestDeleteAtATerminal(t *testing.T) {
 		}
 		if seen := string(term.seen); code != tc.code || d.hasTag("v1") != tc.there ||
 			!strings.Contains(seen, "samples/app:v1: the manifest sha256:") ||
-			strings.Contains(seen, "samples/app:v1  deleted  sha256:") == tc.there {
+			strings.Contains(seen, "samples/app:v1  deleted\r\n    digest      sha256:") == tc.there {
 			t.Errorf("%q: exit code %d, tag there %t: %q", tc.typed, code, d.hasTag("v1"), seen)
 		}
 	}

@@ -3,6 +3,7 @@ package iostreams
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -35,34 +36,103 @@ func TestTable(t *testing.T) {
 	t.Run("terminal", func(t *testing.T) {
 		s, _, out, _ := Test()
 		s.SetTTY(true, true, true)
-		s.width = 24
+		s.width = 200
 		write(s)
-		want := "NAME       TEXT\na          first\nlong-name  se\uFFFD[31mcond …\n"
+		want := "NAME       TEXT\na          first\nlong-name  se\uFFFD[31mcond " + strings.Repeat("x", 100) + "\n"
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Error(diff)
 		}
 	})
 }
 
-func TestTable_cuts_the_widest_columns(t *testing.T) {
-	s, _, out, _ := Test()
-	s.SetTTY(true, true, true)
-	s.width = 30
-	table := s.NewTable("A", "B", "C")
-	if err := table.Row(strings.Repeat("a", 40), strings.Repeat("b", 6), strings.Repeat("c", 20)); err != nil {
-		t.Fatal(err)
+// TestTable_narrow: in a narrow terminal times become dates, text is wrapped, and then each row
+// is a block. No word is cut, at any width.
+func TestTable_narrow(t *testing.T) {
+	header := []string{"ACTION", "REPOSITORY", "COUNT", "LAST USED", "WHY"}
+	rows := [][]string{
+		{"content/read", "team/app", "12", "2026-11-30T17:23:45Z", "it was used"},
+		{"content/write", "team/a-long-name", "0", "-", "only repositories of the same team were pushed to then"},
+		{"metadata/read", "*", "3", "2026-11-01T00:00:00Z", ""},
 	}
-	if err := table.Flush(); err != nil {
-		t.Fatal(err)
+	write := func(width int, header []string, rows ...[]string) string {
+		s, _, out, _ := Test()
+		s.SetTTY(true, true, true)
+		s.width = width
+		table := s.NewTable(header...)
+		for _, row := range rows {
+			if err := table.Row(slices.Clone(row)...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := table.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
 	}
-	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-	for _, l := range lines {
-		if utf8.RuneCountInString(l) > 30 {
-			t.Errorf("%q is too wide", l)
+	for width, want := range map[int]string{
+		140: `
+ACTION         REPOSITORY        COUNT  LAST USED             WHY
+content/read   team/app          12     2026-11-30T17:23:45Z  it was used
+content/write  team/a-long-name  0      -                     only repositories of the same team were pushed to then
+metadata/read  *                 3      2026-11-01T00:00:00Z
+`,
+		80: `
+ACTION         REPOSITORY        COUNT  LAST USED   WHY
+content/read   team/app          12     2026-11-30  it was used
+content/write  team/a-long-name  0      -           only repositories of the
+                                                    same team were pushed to
+                                                    then
+metadata/read  *                 3      2026-11-01
+`,
+		60: `
+ACTION  REPOSITORY
+content/read  team/app
+    count      12
+    last used  2026-11-30T17:23:45Z
+    why        it was used
+content/write  team/a-long-name
+    count      0
+    why        only repositories of the same team were
+               pushed to then
+metadata/read  *
+    count      3
+    last used  2026-11-01T00:00:00Z
+`,
+	} {
+		if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), write(width, header, rows...)); diff != "" {
+			t.Errorf("%d columns (-want +got):\n%s", width, diff)
 		}
 	}
-	if diff := cmp.Diff("aaaaaaaaa…  bbbbbb  ccccccccc…", lines[1]); diff != "" {
-		t.Error(diff)
+	for width := 1; width < 150; width++ {
+		got := write(width, header, rows...)
+		words := strings.Fields(got)
+		for _, row := range rows {
+			for _, word := range strings.Fields(strings.ReplaceAll(strings.Join(row, " "), " - ", " ")) {
+				date, _, _ := strings.Cut(word, "T")
+				if !slices.Contains(words, word) && !(isTime(word) && slices.Contains(words, date)) {
+					t.Errorf("%d columns: %q is not there whole:\n%s", width, word, got)
+				}
+			}
+		}
+		for line := range strings.Lines(got) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); width >= 40 && n > width {
+				t.Errorf("%d columns: %q has %d", width, line, n)
+			}
+		}
+	}
+	list := "repositories/team/app/content/read,repositories/team/app/content/write,repositories/*/metadata/read"
+	if got, want := write(60, []string{"MAP", "ACTIONS"}, []string{"all", "and " + list}), `MAP
+all
+    actions  and repositories/team/app/content/read,
+             repositories/team/app/content/write,
+             repositories/*/metadata/read
+`; got != want {
+		t.Errorf("a long word: %s", got)
+	}
+	// A list of names is one, however long they are.
+	long := strings.Repeat("n", 50)
+	if got, want := write(20, []string{"NAME"}, []string{long}, []string{"a"}), "NAME\n"+long+"\na\n"; got != want {
+		t.Errorf("names: %q, want %q", got, want)
 	}
 }
 

@@ -203,3 +203,11 @@ func (st *status) hide() {
 		st.shown = 0
 	}
 }
+
+// cut shortens text to a number of columns, and shows that it did.
+func cut(text string, columns int) string {
+	if columns < 2 || utf8.RuneCountInString(text) <= columns {
+		return text
+	}
+	return string([]rune(text)[:columns-1]) + "…"
+}
