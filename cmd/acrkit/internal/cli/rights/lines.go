@@ -39,6 +39,9 @@ func Lines(flag string, values []string, in io.Reader) ([]string, error) {
 			continue
 		}
 		pattern, err := scopemap.ParsePattern(name)
+		if err == nil {
+			err = OfNoRegistry(pattern)
+		}
 		if err != nil {
 			return nil, cmdutil.Usage("--%s %q: %v", flag, value, err)
 		}
@@ -51,6 +54,16 @@ func Lines(flag string, values []string, in io.Reader) ([]string, error) {
 		}
 	}
 	return unique(lines), nil
+}
+
+// OfNoRegistry returns an error if a pattern begins with a registry's host, as the address of an
+// image does: the right would be on a repository that nobody has.
+func OfNoRegistry(p scopemap.Pattern) error {
+	host, name, ok := strings.Cut(string(p), "/")
+	if ok && strings.Contains(host, ".azurecr.") {
+		return cmdutil.Usage("%q is a registry; name the repository alone: %s", host, name)
+	}
+	return nil
 }
 
 // unique removes lines that are there twice, and keeps the order.

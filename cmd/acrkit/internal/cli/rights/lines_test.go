@@ -35,18 +35,19 @@ func TestLines(t *testing.T) {
 		}
 	}
 	for in, words := range map[string]string{
-		"@-":                            "action 1",
-		"@nothing":                      "cannot read the scope map",
-		"samples/app":                   "neither REPOSITORY:ACTION nor a line",
-		"samples/app:read":              `"read" is none of`,
-		"samples/app:":                  `"" is none of`,
-		"samples/app:content/read,":     `"" is none of`,
-		":content/read":                 "--allow",
-		"Samples/app:content/read":      "--allow",
-		"samples/*/app:content/read":    "--allow",
-		"repositories/samples/app/read": "neither",
-		"":                              "neither",
-		"samples/app:v1:content/read":   "is none of",
+		"@-":                             "action 1",
+		"r5555.azurecr.io/team/app:pull": "is a registry; name the repository alone: team/app",
+		"@nothing":                       "cannot read the scope map",
+		"samples/app":                    "neither REPOSITORY:ACTION nor a line",
+		"samples/app:read":               `"read" is none of`,
+		"samples/app:":                   `"" is none of`,
+		"samples/app:content/read,":      `"" is none of`,
+		":content/read":                  "--allow",
+		"Samples/app:content/read":       "--allow",
+		"samples/*/app:content/read":     "--allow",
+		"repositories/samples/app/read":  "neither",
+		"":                               "neither",
+		"samples/app:v1:content/read":    "is none of",
 		"repositories/samples/app/content/delet1": "neither",
 	} {
 		_, err := rights.Lines("allow", []string{in}, strings.NewReader("repositories/a/push"))

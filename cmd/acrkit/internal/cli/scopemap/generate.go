@@ -15,6 +15,7 @@ import (
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/cmdutil"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/iostreams"
 	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/mapfile"
+	"github.com/acrkit/acrkit/cmd/acrkit/internal/cli/rights"
 	"github.com/acrkit/acrkit/internal/errtext"
 	"github.com/acrkit/acrkit/internal/sentence"
 	"github.com/acrkit/acrkit/scopemap"
@@ -146,6 +147,9 @@ func (opts *generateOptions) complete(f *cmdutil.Factory, jobs, args []string) e
 	}
 	for _, arg := range args {
 		t, err := scopemap.ParseTarget(arg)
+		if err == nil {
+			err = rights.OfNoRegistry(t.Pattern)
+		}
 		if err != nil {
 			return err
 		}
@@ -243,8 +247,8 @@ func (opts *generateOptions) notes(grants []scopemap.Grant, m scopemap.Map) {
 func (opts *generateOptions) list(ctx context.Context) error {
 	if opts.Exporter == nil {
 		_, err := cmdutil.PrintList(ctx, opts.IO, nil, each(scopemap.Jobs()),
-			[]string{"JOB", "DOES", "CLIENT", "VERSION", "REPOSITORIES"}, func(j scopemap.Job) []string {
-				return []string{j.Name, j.Does, j.Client, j.Version, j.Usage()}
+			[]string{"JOB", "DOES", "REPOSITORIES"}, func(j scopemap.Job) []string {
+				return []string{j.Name, j.Does, cmp.Or(strings.Join(j.Roles(), ", "), "-")}
 			}, func(j scopemap.Job) scopemap.Job { return j })
 		return err
 	}

@@ -58,6 +58,7 @@ func TestNewCmdGenerate_wrong_usage(t *testing.T) {
 		"--for docker-push":                                "the job docker-push needs a repository",
 		"--for crane-copy":                                 "needs source=REPOSITORY and target=REPOSITORY",
 		"--for docker-push team/a*":                        "only a whole last part may be one",
+		"--for docker-push r.azurecr.io/a":                 `"r.azurecr.io" is a registry; name the repository alone: a`,
 		"--for docker-push Team/App":                       "upper-case letters",
 		"--for docker-push a --format xml":                 "valid values are {lines|json|array|az|terraform}",
 		"--for docker-push a --json x":                     `unknown JSON field "x"`,
