@@ -260,8 +260,8 @@ func seemsToGive(line, repository string, required acrkit.Scope) bool {
 		if !ok || of != repository {
 			continue
 		}
-		any := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
-		if matched, err := regexp.MatchString("^(?:"+any+")$", repository); err == nil && matched ||
+		loose := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
+		if matched, err := regexp.MatchString("^(?:"+loose+")$", repository); err == nil && matched ||
 			pattern == repository+"/*" {
 			return true
 		}

@@ -92,13 +92,12 @@ func (f *Finder) wholePrincipal(reg acrkit.Registry, kind auth.Kind) error {
 		}
 		return get(name)
 	})
-	e, ok := errors.AsType[*acrkit.Error](err)
-	if !ok || e.Code != acrkit.CodeUsage { // it lacks ACR_NAME, which is not needed
-		return nil
+	if e, ok := errors.AsType[*acrkit.Error](err); ok && e.Code == acrkit.CodeUsage {
+		half := *e
+		half.Op, half.Registry = opSignIn, reg
+		return &half
 	}
-	half := *e
-	half.Op, half.Registry = opSignIn, reg
-	return &half
+	return nil // it may lack ACR_NAME, which is not needed
 }
 
 func azureCLI() AzureIdentity {
@@ -183,7 +182,7 @@ type reached struct{ source auth.EntraTokenSource }
 
 func (r reached) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	last := &lastTry{}
-	t, err := explained{r.source}.GetToken(context.WithValue(ctx, lastTryKey{}, last), o)
+	t, err := explained(r).GetToken(context.WithValue(ctx, lastTryKey{}, last), o)
 	if e := last.failure(); err != nil && e != nil && ctx.Err() == nil {
 		return azcore.AccessToken{}, e
 	}

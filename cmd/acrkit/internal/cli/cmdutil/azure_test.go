@@ -50,7 +50,7 @@ func TestAzureExplain(t *testing.T) {
 		{"no variable", Azure{}, unreachable(azure, cause.NameUnknown), "r", "curl"},
 	} {
 		err := tt.a.Explain(t.Context(), tt.err)
-		e, ok := err.(*acrkit.Error) //nolint:errorlint // it returns this type
+		e, ok := err.(*acrkit.Error)
 		if !ok || e.Reason != tt.why || !strings.HasPrefix(e.Hint, tt.hint) || tt.hint == "" && e.Hint != "" {
 			t.Errorf("%s: %v, hint %q", tt.what, err, acrkit.HintOf(err))
 		}

@@ -218,17 +218,16 @@ func (f *fields) operationOf(e *event) error {
 		actions = remove
 	}
 	repository := f.get(fRepository)
-	if e.outcome == failed && (actions == nil || acrkit.CheckRepositoryName(repository) != nil) {
+	isName := acrkit.CheckRepositoryName(repository) == nil
+	switch {
+	case e.outcome == failed && (actions == nil || !isName):
 		e.outcome = refused
 		return nil
-	}
-	if !f.has[fRepository] {
+	case !f.has[fRepository]:
 		return errors.New("it has no column Repository")
-	}
-	if err := acrkit.CheckRepositoryName(repository); err != nil {
+	case !isName:
 		return fmt.Errorf("%q is no name of a repository", clip(repository))
-	}
-	if actions == nil {
+	case actions == nil:
 		e.outcome, e.operation, e.repository = unclear, clip(name), repository
 		return nil
 	}
