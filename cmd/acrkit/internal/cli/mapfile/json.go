@@ -94,10 +94,17 @@ func mapsOf(list []object) ([]Map, error) {
 		if p.Actions == nil {
 			return nil, errors.New(`it is JSON without "actions"`)
 		}
-		maps = append(maps, Map{Name: o.Name, Description: p.Description, Actions: p.Actions,
+		maps = append(maps, Map{Name: o.Name, Registry: registryIn(o.ID), Description: p.Description, Actions: p.Actions,
 			System: o.isSystem(p.Type)})
 	}
 	return maps, nil
+}
+
+// registryIn returns the name of the registry in the id of its scope map; "" if there is none.
+func registryIn(id string) string {
+	_, rest, _ := strings.Cut(strings.ToLower(id), "/registries/")
+	name, _, _ := strings.Cut(rest, "/")
+	return name
 }
 
 // isSystem reports whether a map is one of the service's own. Recent versions of az leave the

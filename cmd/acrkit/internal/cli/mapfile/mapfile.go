@@ -25,6 +25,7 @@ var fileLimit = limit.Limit{Name: "a scope map file", Bytes: 16 << 20}
 // Map is a scope map as it was written. Its lines may be invalid.
 type Map struct {
 	Name        string // "" = not known
+	Registry    string // name of the registry that it is of; "" = not known
 	Description string
 	Address     string // of the resource in a plan or a template
 	System      bool   // one of the service's own

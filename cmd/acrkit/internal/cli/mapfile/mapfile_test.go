@@ -228,6 +228,24 @@ func TestRead_systemMaps(t *testing.T) {
 	}
 }
 
+// TestRead_registry: a plan names the registry of a map, and so does the id that az prints.
+func TestRead_registry(t *testing.T) {
+	for arg, want := range map[string]string{
+		`{"name":"x","actions":[],"id":"/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/` +
+			`registries/MyReg/scopeMaps/x"}`: "myreg",
+		`{"name":"x","actions":[]}`:          "",
+		`{"id":"x","name":"x","actions":[]}`: "",
+		"repositories/a/content/read":        "",
+		`{"format_version":"1.0","values":{"root_module":{"resources":[{"type":"azurerm_container_registry_scope_map",` +
+			`"values":{"name":"x","actions":[],"container_registry_name":"myreg"}}]}}}`: "myreg",
+	} {
+		f, err := Read("-", strings.NewReader(arg))
+		if err != nil || f.Maps[0].Registry != want {
+			t.Errorf("%s: %+v, %v, want %q", arg, f, err, want)
+		}
+	}
+}
+
 func TestRead_hint(t *testing.T) {
 	for path, want := range map[string]string{"main.tf": "terraform show -json", "main.bicep": "az bicep build",
 		"map.txt": "az acr scope-map show"} {

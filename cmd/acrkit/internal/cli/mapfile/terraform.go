@@ -71,6 +71,7 @@ var errLater = errors.New("its actions are known only after it was applied")
 func (r resource) maps() (_ []Map, err error) {
 	var v struct {
 		Name        string          `json:"name"`
+		Registry    string          `json:"container_registry_name"`
 		Description string          `json:"description"`
 		Actions     []*string       `json:"actions"` // nil = known later
 		Type        string          `json:"type"`
@@ -103,7 +104,7 @@ func (r resource) maps() (_ []Map, err error) {
 	default:
 		return nil, nil
 	}
-	m := Map{Name: v.Name, Description: v.Description, Address: r.Address}
+	m := Map{Name: v.Name, Registry: v.Registry, Description: v.Description, Address: r.Address}
 	if v.Actions == nil {
 		m.Err = errLater
 	} else {

@@ -129,7 +129,7 @@ func (opts *lintOptions) text(f *mapfile.File, least scopemap.Map) string {
 	if n := f.Comments(); n > 0 {
 		cmdutil.Say(opts.IO.ErrOut, "comments that are not in the output: %d (--format lines keeps them)", n)
 	}
-	return mapfile.Write(least, as, opts.Registry)
+	return mapfile.Write(least, as, opts.Registry.of(f.Maps[0].Registry))
 }
 
 // replace writes a file anew, with its mode. A link stays, and what it leads to is replaced.

@@ -155,8 +155,8 @@ func (opts *generateOptions) complete(f *cmdutil.Factory, jobs, args []string) e
 		}
 		opts.Targets = append(opts.Targets, t)
 	}
-	var err error
-	opts.Registry, err = registryFor(f, opts.Format)
+	registry, err := registryFor(f, opts.Format)
+	opts.Registry = registry.of("")
 	return err
 }
 
@@ -322,15 +322,30 @@ func checkName(name, format string) error {
 	return nil
 }
 
-// registryFor returns the registry's name for the formats that have it; "" if it is not known.
-func registryFor(f *cmdutil.Factory, format string) (string, error) {
+// registryName is the name of a registry, for the formats that have it.
+type registryName struct{ flag, env string }
+
+// registryFor finds the registry that a user has named, for the formats that have it.
+func registryFor(f *cmdutil.Factory, format string) (n registryName, err error) {
 	if format != string(mapfile.AsAz) && format != string(mapfile.AsTerraform) {
-		return "", nil
+		return n, nil
 	}
-	name := cmp.Or(f.Global.Registry, f.Env("ACR_NAME"))
-	if name == "" {
-		return "", nil
+	for _, x := range []struct {
+		from string
+		to   *string
+	}{{f.Global.Registry, &n.flag}, {f.Env("ACR_NAME"), &n.env}} {
+		if x.from == "" {
+			continue
+		}
+		reg, err := acrkit.ParseRegistry(x.from)
+		if err != nil {
+			return n, err
+		}
+		*x.to = reg.Name()
 	}
-	reg, err := acrkit.ParseRegistry(name)
-	return reg.Name(), err
+	return n, nil
 }
+
+// of returns the name for a scope map whose file names a registry, or does not (""): what the
+// user says counts more than a file, and a file more than the environment. "" if none is known.
+func (n registryName) of(file string) string { return cmp.Or(n.flag, file, n.env) }

@@ -28,7 +28,7 @@ type lintOptions struct {
 	Write    bool
 	All      bool
 	Format   string // "" = that of the file
-	Registry string // name, for the formats that have it; "" = not known
+	Registry registryName
 }
 
 var lintFields = []string{"file", "map", "number", "line", "text", "severity", "kind", "reason", "instead"}

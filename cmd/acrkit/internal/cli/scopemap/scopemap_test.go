@@ -19,7 +19,7 @@ func TestNewCmdLint(t *testing.T) {
 		{"- --fix --format json", map[string]string{"ACR_NAME": "no name at all"},
 			lintOptions{Files: []string{"-"}, Fix: true, Format: "json"}},
 		{"a --fix --format az", map[string]string{"ACR_NAME": "my.azurecr.io"},
-			lintOptions{Files: []string{"a"}, Fix: true, Format: "az", Registry: "my"}},
+			lintOptions{Files: []string{"a"}, Fix: true, Format: "az", Registry: registryName{env: "my"}}},
 		{"a --fix --format terraform", nil, lintOptions{Files: []string{"a"}, Fix: true, Format: "terraform"}},
 	} {
 		var got *lintOptions
@@ -32,6 +32,23 @@ func TestNewCmdLint(t *testing.T) {
 		if len(got.Files) != len(tc.want.Files) || got.All != tc.want.All || got.Fix != tc.want.Fix ||
 			got.Write != tc.want.Write || got.Format != tc.want.Format || got.Registry != tc.want.Registry {
 			t.Errorf("%s: %+v", tc.line, got)
+		}
+	}
+}
+
+// TestRegistryName: a flag counts more than a file, and a file more than the environment.
+func TestRegistryName(t *testing.T) {
+	for _, tc := range []struct {
+		n          registryName
+		file, want string
+	}{
+		{registryName{}, "", ""},
+		{registryName{env: "env"}, "", "env"},
+		{registryName{env: "env"}, "file", "file"},
+		{registryName{"flag", "env"}, "file", "flag"},
+	} {
+		if got := tc.n.of(tc.file); got != tc.want {
+			t.Errorf("%+v, %q: %q, want %q", tc.n, tc.file, got, tc.want)
 		}
 	}
 }
@@ -62,11 +79,14 @@ func TestNewCmdLint_wrong_usage(t *testing.T) {
 
 func TestNewCmdDiff_wrong_usage(t *testing.T) {
 	for line, words := range map[string]string{
-		"":               "needs two files",
-		"a":              "needs two files",
-		"a b c":          "takes 2 argument",
-		"-- - -#x":       "stdin (-) can be read once",
-		"a b --only new": "valid values are {gained|lost}",
+		"":                              "needs two files",
+		"a":                             "needs two files",
+		"a b c":                         "takes 2 argument",
+		"-- - -#x":                      "stdin (-) can be read once",
+		"a b --format az --only lost":   "it excludes --json and --only",
+		"a b --format az --json change": "it excludes --json and --only",
+		"a b --format json":             "valid values are {az}",
+		"a b --only new":                "valid values are {gained|lost}",
 	} {
 		clitest.WrongUsage(t, newCmdDiff(clitest.Factory(nil), func(context.Context, *diffOptions) error {
 			t.Errorf("%s: the command ran", line)

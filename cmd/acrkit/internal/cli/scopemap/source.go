@@ -49,7 +49,7 @@ func (s source) read(ctx context.Context, arg string) (*mapfile.File, error) {
 		return nil, err
 	}
 	return &mapfile.File{Path: m.r.Host().Host(), Form: mapfile.FormObject, Maps: []mapfile.Map{{Name: m.Name,
-		Description: m.Description, System: m.System, Actions: m.Actions}}}, nil
+		Registry: m.r.Name(), Description: m.Description, System: m.System, Actions: m.Actions}}}, nil
 }
 
 // stored reads the scope map of a name, or else that of the token of this name. If both are
