@@ -201,6 +201,8 @@ func TestCheck(t *testing.T) {
 		{narrow, "--who " + builder + " -r samples/app --action content/write", 0, " if @Request["},
 		{narrow, "--who " + builder + " -r other --action content/write", 4,
 			"reason\tthe condition of the role Container Registry Repository Writer on /sub"},
+		{narrow, "--who " + builder + " -r other --action content/write", 4,
+			"excludes it; the role AcrPush on /sub"},
 		{narrow, "--who " + builder + " -r other --action content/delete", 4, "gives it\n"},
 		{narrow, "--who " + builder + " --action catalog", 4, "has no effect in ABAC mode\n"},
 		{swapped, "--who " + builder + " -r other --action content/write", 4,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,8 +142,8 @@ type checker struct {
 	unread error // the first list that could not be read
 	found  bool  // the identity is known here
 
-	whyNot     string // of an object id to which none of its roles gives the right
-	unassigned bool   // no role is assigned to the object id
+	whyNot     []string // for each role of an object id that could give the right, and does not
+	unassigned bool     // no role is assigned to the object id
 }
 
 func (c *checker) read(ctx context.Context) error {
@@ -217,10 +218,12 @@ func (c *checker) principal(ctx context.Context, settings manage.Settings) error
 	for _, a := range assigned {
 		role := roleOf(roles, a)
 		grants := query.Assignment(settings, a, role)
-		if c.grants = append(c.grants, grants...); len(grants) == 0 && c.whyNot == "" {
-			c.whyNot = without(query, settings, a, role)
+		c.grants = append(c.grants, grants...)
+		if why := without(query, settings, a, role); len(grants) == 0 && why != "" {
+			c.whyNot = append(c.whyNot, why)
 		}
 	}
+	slices.Sort(c.whyNot) // Azure has the assignments in no order
 	c.unassigned = len(assigned) == 0
 	return nil
 }
@@ -287,8 +290,8 @@ func (c *checker) reason(answer access.Answer, grants []access.Grant) string {
 		return grants[0].Unknown
 	case len(grants) > 0:
 		return "the token has the right, and cannot log in: " + state(grants[0])
-	case c.whyNot != "":
-		return c.whyNot
+	case len(c.whyNot) > 0:
+		return strings.Join(c.whyNot, "; ")
 	case c.unassigned:
 		return "no role is assigned to this object id, or to a group that it is in; a client id is no object id"
 	case guids.MatchString(c.opts.Who):

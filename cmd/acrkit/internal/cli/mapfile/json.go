@@ -94,8 +94,8 @@ func mapsOf(list []object) ([]Map, error) {
 		if p.Actions == nil {
 			return nil, errors.New(`it is JSON without "actions"`)
 		}
-		maps = append(maps, Map{Name: o.Name, Registry: registryIn(o.ID), Description: p.Description, Actions: p.Actions,
-			System: o.isSystem(p.Type)})
+		maps = append(maps, Map{Name: o.Name, Registry: registryIn(o.ID), Description: p.Description,
+			Actions: p.Actions, System: o.isSystem(p.Type)})
 	}
 	return maps, nil
 }
