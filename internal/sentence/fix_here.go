@@ -24,6 +24,8 @@ const (
 	SaveScopeMap           FixKey = "save_scope_map"
 	SaveUses               FixKey = "save_uses"
 	ReviewUse              FixKey = "review_use"
+	ChooseIdentity         FixKey = "choose_identity"
+	ChooseRegistry         FixKey = "choose_registry"
 	ListJobs               FixKey = "list_jobs"
 	ShowPlan               FixKey = "show_plan"
 	BuildTemplate          FixKey = "build_template"
@@ -86,6 +88,8 @@ var fixesHere = map[FixKey]string{
 	SaveScopeMap:          "az acr scope-map show --registry {name} --name NAME > scope-map.json",
 	SaveUses:              "az monitor log-analytics query --workspace WORKSPACE --analytics-query QUERY > log.json",
 	ReviewUse:             "acrkit scope-map suggest SOURCE --wildcards",
+	ChooseIdentity:        "acrkit scope-map suggest SOURCE --identity {identity}",
+	ChooseRegistry:        "acrkit scope-map suggest SOURCE --registry {registry}",
 	ListJobs:              "acrkit scope-map generate --list",
 	ShowPlan:              "terraform show -json PLAN > plan.json",
 	BuildTemplate:         "az bicep build --file FILE --outfile template.json",

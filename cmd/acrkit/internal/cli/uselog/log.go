@@ -2,6 +2,7 @@ package uselog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"iter"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/sentence"
+	"github.com/acrkit/acrkit/internal/shell"
 	"github.com/acrkit/acrkit/internal/spool"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -362,22 +365,29 @@ func (l *Log) Registry() string {
 func (l *Log) Check() error {
 	const op = "find out which rights were used"
 	names := func(m map[string]int64) string { return countedNames(m, l.many) }
+	choose := func(key sentence.FixKey, fact string, m map[string]int64) string {
+		return sentence.Fix(key, map[string]string{fact: shell.Quote(byCount(m)[0])})
+	}
 	switch lines := l.Lines(); {
 	//rule:suggest-registries
 	case l.choice.Registry == "" && len(l.registries) > 1:
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: fmt.Sprintf(
-			"the sources are of several registries: %s; choose one with --registry", names(l.registries))}
+			"the sources are of several registries: %s; choose one with --registry", names(l.registries)),
+			Hint: choose(sentence.ChooseRegistry, "registry", l.registries)}
 	case lines == 0 && l.skipped > 0 && l.unchosen == 0:
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: fmt.Sprintf(
-			"no line is of the registry %q; they are of %s", l.choice.Registry, names(l.registries))}
+			"no line is of the registry %q; they are of %s", l.choice.Registry, names(l.registries)),
+			Hint: choose(sentence.ChooseRegistry, "registry", l.registries)}
 	//rule:suggest-identities
 	case len(l.choice.Identities) == 0 && len(l.identities) > 1:
 		return &acrkit.Error{Code: acrkit.CodeUsage, Op: op, Reason: fmt.Sprintf(
-			"the sources are of several identities: %s; choose with --identity", names(l.identities))}
+			"the sources are of several identities: %s; choose with --identity", names(l.identities)),
+			Hint: choose(sentence.ChooseIdentity, "identity", l.identities)}
 	case lines == 0 && l.unchosen > 0:
 		reasons := append([]string{fmt.Sprintf("no line is of %s; there are %s",
 			strings.Join(quoted(l.choice.Identities), " or "), names(l.identities))}, l.Missing()...)
-		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: strings.Join(reasons, "\n")}
+		return &acrkit.Error{Code: acrkit.CodeNotFound, Op: op, Reason: strings.Join(reasons, "\n"),
+			Hint: choose(sentence.ChooseIdentity, "identity", l.identities)}
 	}
 	return nil
 }
@@ -434,15 +444,7 @@ func (l *Log) Missing() (reasons []string) {
 // countedNames lists the names with the most lines.
 func countedNames(m map[string]int64, many bool) string {
 	const most = 10
-	all := slices.SortedFunc(maps.Keys(m), func(a, b string) int {
-		if m[a] != m[b] {
-			if m[a] > m[b] {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
+	all := byCount(m)
 	var texts []string
 	for i, name := range all {
 		if i == most {
@@ -456,6 +458,13 @@ func countedNames(m map[string]int64, many bool) string {
 		texts = append(texts, fmt.Sprintf("%s (lines: %d)", quoted([]string{name})[0], m[name]))
 	}
 	return strings.Join(texts, ", ")
+}
+
+// byCount returns the names, those with the most lines first.
+func byCount(m map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(m), func(a, b string) int {
+		return cmp.Or(cmp.Compare(m[b], m[a]), strings.Compare(a, b))
+	})
 }
 
 func quoted(names []string) (out []string) {
