@@ -23,6 +23,7 @@ const (
 	ShowHelpOf             FixKey = "show_help_of"
 	SaveScopeMap           FixKey = "save_scope_map"
 	SaveUses               FixKey = "save_uses"
+	SaveAsUTF8             FixKey = "save_as_utf8"
 	ReviewUse              FixKey = "review_use"
 	ChooseIdentity         FixKey = "choose_identity"
 	ChooseRegistry         FixKey = "choose_registry"
@@ -87,6 +88,7 @@ var fixesHere = map[FixKey]string{
 	ShowHelpOf:            "{command} --help",
 	SaveScopeMap:          "az acr scope-map show --registry {name} --name NAME > scope-map.json",
 	SaveUses:              "az monitor log-analytics query --workspace WORKSPACE --analytics-query QUERY > log.json",
+	SaveAsUTF8:            "Get-Content FILE | Set-Content -Encoding utf8 NEW    # in PowerShell",
 	ReviewUse:             "acrkit scope-map suggest SOURCE --wildcards",
 	ChooseIdentity:        "acrkit scope-map suggest SOURCE --identity {identity}",
 	ChooseRegistry:        "acrkit scope-map suggest SOURCE --registry {registry}",

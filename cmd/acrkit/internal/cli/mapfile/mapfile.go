@@ -81,6 +81,9 @@ func Read(arg string, in io.Reader) (*File, error) {
 	if err != nil {
 		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the scope map %q", path),
 			Reason: firstReasons(err), Errs: []error{err}, Hint: hint(path)}
+		if errors.Is(err, errEncoding) {
+			e.Hint = sentence.Draft(sentence.SaveAsUTF8, nil)
+		}
 		return nil, e
 	}
 	return f, nil
@@ -135,6 +138,9 @@ func hint(path string) string {
 	return sentence.Draft(cmp.Or(sources[filepath.Ext(path)], sentence.SaveScopeMap), nil)
 }
 
+// errEncoding is of a text that is not UTF-8, as PowerShell writes what a program prints.
+var errEncoding = errors.New("save it as UTF-8")
+
 // split splits PATH#NAME. A file whose name has the sign is itself.
 func split(arg string) (path, name string) {
 	i := strings.LastIndexByte(arg, '#')
@@ -178,7 +184,7 @@ func read(path string, in io.Reader) (*File, error) {
 func parse(data []byte) (*File, error) {
 	text := strings.TrimPrefix(string(data), "\ufeff")
 	if why := loginfile.LeadingMark(text); why != "" {
-		return nil, errors.New("it " + why)
+		return nil, fmt.Errorf("it %s; %w", why, errEncoding)
 	}
 	f := &File{Text: text}
 	var err error

@@ -38,8 +38,11 @@ func (l *Log) Read(path string, in io.Reader) error {
 	l.Sources = append(l.Sources, Source{Path: path})
 	if err := l.read(path, in); err != nil {
 		e := &acrkit.Error{Code: acrkit.CodeUsage, Op: fmt.Sprintf("read the log %q", path), Errs: []error{err}}
-		if errors.Is(err, errNoLog) {
+		switch {
+		case errors.Is(err, errNoLog):
 			e.Hint = sentence.Draft(sentence.SaveUses, nil)
+		case errors.Is(err, errEncoding):
+			e.Hint = sentence.Draft(sentence.SaveAsUTF8, nil)
 		}
 		return e
 	}
@@ -80,6 +83,9 @@ var errNoLog = errors.New("it is no log of a registry that acrkit reads: a recor
 	"the JSON of acrkit emulator log, or the JSON or CSV of ContainerRegistryRepositoryEvents or " +
 	"ContainerRegistryLoginEvents")
 
+// errEncoding is of a text that is not UTF-8, as PowerShell writes what a program prints.
+var errEncoding = errors.New("save it as UTF-8")
+
 // errMap is of a scope map in the place of a log.
 var errMap = errors.New("it is a scope map, and says what is granted, not what was used; --granted takes one")
 
@@ -116,7 +122,7 @@ func (r *reader) read() error {
 		head = head[len(byteOrderMark):]
 	}
 	if why := loginfile.LeadingMark(string(head[:min(len(head), 8)])); why != "" {
-		return fmt.Errorf("it %s; save it as UTF-8: Get-Content FILE | Set-Content -Encoding utf8 NEW", why)
+		return fmt.Errorf("it %s; %w", why, errEncoding)
 	}
 	for mark, why := range packed {
 		if bytes.HasPrefix(head, []byte(mark)) {

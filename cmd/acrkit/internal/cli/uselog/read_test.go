@@ -181,7 +181,7 @@ func TestRead_refused(t *testing.T) {
 		"of another service": {replaceOnce(t, recorded, "ContainerRegistryRepositoryEvents", "AuditEvent"),
 			`it is no log of a registry that acrkit reads: a recording`},
 		"half a line": {recorded[:90], "no line of it can be read; line 1: it ends before the JSON does"},
-		"UTF-16":      {"\xff\xfe{\x00", "(perhaps from PowerShell's >); save it as UTF-8: Get-Content"},
+		"UTF-16":      {"\xff\xfe{\x00", "(perhaps from PowerShell's >); save it as UTF-8"},
 		"gzip":        {"\x1f\x8b\x08\x00", "it is compressed: gzip -dc FILE | acrkit scope-map suggest -"},
 		"zip":         {"PK\x03\x04\x14", "it is a zip file"},
 		"Avro":        {"Obj\x01\x04", "it is Avro"},
