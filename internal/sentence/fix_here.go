@@ -25,6 +25,7 @@ const (
 	SaveUses               FixKey = "save_uses"
 	SaveAsUTF8             FixKey = "save_as_utf8"
 	ReviewUse              FixKey = "review_use"
+	ShowSources            FixKey = "show_sources"
 	ChooseIdentity         FixKey = "choose_identity"
 	ChooseRegistry         FixKey = "choose_registry"
 	ListJobs               FixKey = "list_jobs"
@@ -89,6 +90,7 @@ var fixesHere = map[FixKey]string{
 	SaveScopeMap:          "az acr scope-map show --registry {name} --name NAME > scope-map.json",
 	SaveUses:              "az monitor log-analytics query --workspace WORKSPACE --analytics-query QUERY > log.json",
 	SaveAsUTF8:            "Get-Content FILE | Set-Content -Encoding utf8 NEW    # in PowerShell",
+	ShowSources:           "acrkit scope-map suggest --help    # which lines are read",
 	ReviewUse:             "acrkit scope-map suggest SOURCE --wildcards",
 	ChooseIdentity:        "acrkit scope-map suggest SOURCE --identity {identity}",
 	ChooseRegistry:        "acrkit scope-map suggest SOURCE --registry {registry}",

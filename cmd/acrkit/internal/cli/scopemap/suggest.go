@@ -236,7 +236,7 @@ func (opts *suggestOptions) incomplete(log *uselog.Log, reasons ...string) error
 	}
 	return &acrkit.Error{Code: acrkit.CodeIncomplete, Op: "find out all rights that were used",
 		Reason: strings.Join(reasons, "\n"),
-		Hint:   sentence.Fix(sentence.ShowHelpOf, map[string]string{"command": "acrkit scope-map suggest"})}
+		Hint:   sentence.Fix(sentence.ShowSources, nil)}
 }
 
 func (opts *suggestOptions) suggest(ctx context.Context, log *uselog.Log) error {
