@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/acrkit/acrkit"
+	"github.com/acrkit/acrkit/internal/roles"
 	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/manage"
 	"github.com/acrkit/acrkit/scopemap"
@@ -15,7 +16,7 @@ import (
 // The rights that are none on a repository.
 const (
 	// Catalog is the right to list all repositories.
-	Catalog = "catalog"
+	Catalog = roles.Catalog
 	// Control is the right to give rights: to make or read passwords of tokens or of the
 	// admin user, to change tokens, scope maps or settings, or to assign roles. Who has it
 	// can have every other right.

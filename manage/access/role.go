@@ -6,38 +6,12 @@ import (
 
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/condition"
+	"github.com/acrkit/acrkit/internal/roles"
 	"github.com/acrkit/acrkit/internal/wording"
 	"github.com/acrkit/acrkit/manage"
 )
 
-const (
-	registries   = "Microsoft.ContainerRegistry/registries/"
-	repositories = registries + "repositories/"
-)
-
-// permission is an action in Azure Resource Manager, and the rights that come with it.
-type permission struct {
-	name   string
-	rights []string
-}
-
-// inLegacyMode are the actions of the control plane that give rights on all repositories.
-// Which gives what is believed, from Microsoft's table of roles.
-var inLegacyMode = []permission{
-	{registries + "pull/read", []string{"content/read", "metadata/read", Catalog}},
-	{registries + "push/write", []string{"content/write", "metadata/write"}},
-	{registries + "artifacts/delete", []string{"content/delete"}},
-}
-
-// inABACMode are actions on data (documented).
-var inABACMode = []permission{
-	{repositories + "content/read", []string{"content/read"}},
-	{repositories + "content/write", []string{"content/write"}},
-	{repositories + "content/delete", []string{"content/delete"}},
-	{repositories + "metadata/read", []string{"metadata/read"}},
-	{repositories + "metadata/write", []string{"metadata/write"}},
-	{registries + "catalog/read", []string{Catalog}},
-}
+const registries = roles.Registries
 
 // controls are the actions of the control plane that lead to every right, in both modes.
 var controls = []string{
@@ -60,10 +34,6 @@ func (q Query) Assignment(s manage.Settings, a manage.Assignment, role *manage.R
 		return []Grant{g}
 	}
 	g.By = role.Name
-	list, data := inLegacyMode, false
-	if s.ABAC {
-		list, data = inABACMode, true
-	}
 	add := func(action, line, unknown string) {
 		g := g
 		g.Action, g.Line, g.Repository, g.Unknown = action, line, repositoryOf(action), unknown
@@ -73,16 +43,16 @@ func (q Query) Assignment(s manage.Settings, a manage.Assignment, role *manage.R
 		}
 		out = append(out, g)
 	}
-	for _, p := range list {
-		if !has(role, p.name, data) {
+	for _, p := range roles.Actions(s.ABAC) {
+		if !has(role, p.Name, s.ABAC) {
 			continue
 		}
-		for _, action := range p.rights {
+		for _, action := range p.Rights {
 			if !q.asks(action) {
 				continue
 			}
 			if given, unknown := q.meets(a.Condition, action, s.ABAC); given {
-				add(action, p.name, unknown)
+				add(action, p.Name, unknown)
 			}
 		}
 	}
@@ -126,34 +96,6 @@ func (q Query) meets(text, action string, abac bool) (given bool, unknown string
 // has reports whether one of a role's permissions allows an action.
 func has(role *manage.Role, action string, data bool) bool {
 	return slices.ContainsFunc(role.Permissions, func(p manage.Permission) bool {
-		yes, no := p.Actions, p.NotActions
-		if data {
-			yes, no = p.DataActions, p.NotDataActions
-		}
-		//rule:access-role-not
-		return matchesAny(yes, action) && !matchesAny(no, action)
+		return roles.Permission(p).Allows(action, data)
 	})
-}
-
-func matchesAny(patterns []string, action string) bool {
-	return slices.ContainsFunc(patterns, func(p string) bool {
-		return matches(strings.ToLower(p), strings.ToLower(action))
-	})
-}
-
-// matches compares a text with a pattern in which "*" stands for any text.
-func matches(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
-	text, ok := strings.CutPrefix(text, parts[0])
-	if !ok || len(parts) == 1 {
-		return ok && text == ""
-	}
-	for _, part := range parts[1 : len(parts)-1] {
-		_, rest, found := strings.Cut(text, part)
-		if !found {
-			return false
-		}
-		text = rest
-	}
-	return strings.HasSuffix(text, parts[len(parts)-1])
 }

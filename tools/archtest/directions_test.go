@@ -86,6 +86,8 @@ var rules = []rule{
 	// The words of conditions, for manage/access and the emulator (decision 18).
 	{pkg: "internal/condition", ours: []string{""}, stdOnly: true,
 		noStd: []string{"net/http", "os", "encoding/json"}},
+	// What roles give, for manage/access and diagnose.
+	{pkg: "internal/roles", stdOnly: true, noStd: []string{"net/http", "os", "encoding/json"}},
 	{pkg: "internal/stall", stdOnly: true},
 	{pkg: "internal/simtime", stdOnly: true}, // for tests
 	{pkg: "internal/wire", ours: []string{"", "internal/cause", "internal/limit", "internal/operation",

@@ -37,7 +37,7 @@ func serverRules() []rule {
 				{"access-condition-unknown", never(), "", "TestAssignment_condition"},
 				{"access-condition-control", never(), "", "TestAssignment_condition"},
 				{"access-group", never(), "./cmd/acrkit/internal/cli/access", "TestRead_unknown"},
-				{"access-role-not", replace("matchesAny(no, action)", "(len(no) < 0)"), "",
+				{"access-role-not", replace("matchesAny(no, action)", "(len(no) < 0)"), "./manage/access",
 					"TestAssignment_permissions"},
 			},
 		},
