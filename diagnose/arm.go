@@ -15,6 +15,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/internal/limit"
 	"github.com/acrkit/acrkit/internal/redact"
+	"github.com/acrkit/acrkit/internal/roles"
 	"github.com/acrkit/acrkit/internal/stall"
 	"github.com/acrkit/acrkit/internal/wire"
 	"github.com/acrkit/acrkit/scopemap"
@@ -23,6 +24,8 @@ import (
 const (
 	// armVersion is a stable api-version that has all that is read here.
 	armVersion = "2023-07-01"
+	// rolesVersion is that of the lists of role assignments and role definitions.
+	rolesVersion = "2022-04-01"
 	// maxSubscriptions bounds how many subscriptions are looked through: a user who
 	// sees more has to name the subscription's registry.
 	maxSubscriptions = 100
@@ -58,7 +61,7 @@ type armReader struct {
 // NewARM returns Azure Resource Manager as a source of evidence. token gives an
 // access token for it, and is asked for each request; the token goes to the
 // endpoint only. Only reads are made: the subscriptions, their registries, and of
-// the registry in question one token and its scope map.
+// the registry in question one token and its scope map, or the roles of one identity.
 func NewARM(token func(context.Context) (string, error), opts *ARMOptions) (ARM, error) {
 	if opts == nil {
 		opts = &ARMOptions{}
@@ -292,3 +295,66 @@ func (r *armReader) Token(ctx context.Context, reg acrkit.Registry, name string)
 	}
 	return state, nil
 }
+
+// Roles implements [ARM].
+func (r *armReader) Roles(ctx context.Context, reg acrkit.Registry, objectID string) ([]RoleState, error) {
+	x, err := r.find(ctx, reg)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, armTime)
+	defer cancel()
+	if !wire.IsGUID(objectID) { // it becomes a part of a filter
+		return nil, &acrkit.Error{Code: acrkit.CodeUsage, Op: "ask Azure Resource Manager", Registry: reg,
+			Reason: "an object id is a GUID"}
+	}
+	authorization := x.ID + "/providers/Microsoft.Authorization/"
+	// Source: Microsoft, "List Azure role assignments using the REST API": assignedTo.
+	filter := url.Values{"api-version": {rolesVersion}, "$filter": {"atScope() and assignedTo('" + objectID + "')"}}
+	assigned, err := list[struct {
+		Properties struct {
+			Scope      string `json:"scope"`
+			Definition string `json:"roleDefinitionId"`
+			Condition  string `json:"condition"`
+		} `json:"properties"`
+	}](ctx, r, authorization+"roleAssignments?"+strings.ReplaceAll(filter.Encode(), "+", "%20"))
+	if err != nil || len(assigned) == 0 {
+		return nil, err
+	}
+	// After the assignments: a role may be defined and assigned between the two.
+	definitions, err := r.definitions(ctx, authorization)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]RoleState, 0, len(assigned))
+	for _, a := range assigned {
+		state := definitions[roleKey(a.Properties.Definition)]
+		state.Scope, state.Condition = a.Properties.Scope, a.Properties.Condition
+		all = append(all, state)
+	}
+	return all, nil
+}
+
+// definitions reads what each role gives, by the key of the role's resource id.
+func (r *armReader) definitions(ctx context.Context, authorization string) (map[string]RoleState, error) {
+	defined, err := list[struct {
+		ID         string `json:"id"`
+		Properties struct {
+			Name        string             `json:"roleName"`
+			Permissions []roles.Permission `json:"permissions"`
+		} `json:"properties"`
+	}](ctx, r, authorization+"roleDefinitions?api-version="+rolesVersion)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]RoleState{}
+	for _, d := range defined {
+		p := d.Properties
+		all[roleKey(d.ID)] = RoleState{Name: p.Name, Legacy: roles.Rights(p.Permissions, false),
+			ABAC: roles.Rights(p.Permissions, true)}
+	}
+	return all, nil
+}
+
+// roleKey is the last part of a role's resource id, which is the same in every scope.
+func roleKey(id string) string { return strings.ToLower(id[strings.LastIndexByte(id, '/')+1:]) }

@@ -151,6 +151,9 @@ var _ Resolver = (*net.Resolver)(nil)
 type ARM interface {
 	Registry(ctx context.Context, reg acrkit.Registry) (RegistryState, error)
 	Token(ctx context.Context, reg acrkit.Registry, name string) (TokenState, error)
+	// Roles lists the roles that are assigned on the registry, or above it, to an identity of
+	// Entra, by its object id, or to a group that it is in.
+	Roles(ctx context.Context, reg acrkit.Registry, objectID string) ([]RoleState, error)
 }
 
 // RegistryState is what Azure Resource Manager says of a registry.
@@ -169,6 +172,16 @@ type TokenState struct {
 	Passwords []PasswordState
 	ScopeMap  scopemap.Map
 	Lines     []string // the scope map's actions as they are written, bad ones too
+}
+
+// RoleState is what Azure Resource Manager says of a role that is assigned to an identity.
+type RoleState struct {
+	Name      string // "AcrPull"; "" = its definition is not known, and neither is what it gives
+	Scope     string // the resource id that it is assigned on
+	Condition string // of the assignment; "" = none
+	// Legacy are the rights that the role gives on repositories, apart from the condition:
+	// "content/read", as in a scope map, and "catalog". ABAC are those in a registry in ABAC mode.
+	Legacy, ABAC []string
 }
 
 // PasswordState is what is known of a password. The password itself cannot be read back.

@@ -44,7 +44,7 @@ func newDoctor(check Check, opts *Options) *doctor {
 // examine begins the examination of a step's failure.
 func (d *doctor) examine(a Attempt) *examiner {
 	x := newExaminer(a, &d.o)
-	x.here = d.here
+	x.here, x.held = d.here, d.held
 	return x
 }
 

@@ -49,12 +49,14 @@ type examiner struct {
 	here     *localServer       // what answers at the loopback address, once it was asked
 	readLock bool               // the lock that was found forbids reading alone
 
-	mode      roleMode // of the registry, once it was asked
-	modeShown string   // what shows it
+	mode      roleMode   // of the registry, once it was asked
+	modeShown string     // what shows it
+	subject   string     // of the last access token that was asked for; "" = not known
+	held      *heldRoles // the identity's roles, once they were asked for
 }
 
 func newExaminer(a Attempt, opts *Options) *examiner {
-	x := &examiner{a: a, facts: gather(&a), here: new(localServer)}
+	x := &examiner{a: a, facts: gather(&a), here: new(localServer), held: new(heldRoles)}
 	if opts != nil {
 		x.o = *opts
 	}

@@ -187,7 +187,7 @@ func matrix(all []outcome) string {
 		len(all), len(diagnose.Causes()), wireRight, len(all))
 	line(
 		"* With ARM's evidence where it has any (%d of them): %d are named as what they are, %d are left open and "+
-			"said to be, %d is suspected to be a wider cause, none is proved to be another.",
+			"said to be, %d are suspected to be a wider cause, none is proved to be another.",
 		asked, settled, open, wider)
 	line("* %d causes have signs that are only believed. They are counted apart, and never more than *suspected*.",
 		believed)

@@ -11,6 +11,7 @@ import (
 	"github.com/acrkit/acrkit"
 	"github.com/acrkit/acrkit/auth"
 	"github.com/acrkit/acrkit/internal/cause"
+	"github.com/acrkit/acrkit/internal/roles"
 	"github.com/acrkit/acrkit/internal/wire"
 	"github.com/acrkit/acrkit/scopemap"
 )
@@ -53,12 +54,16 @@ func (x *examiner) rights(ctx context.Context) Diagnosis {
 		default:
 			return verdict(cause.CatalogScoped, Proved, asked)
 		}
-		if mode, shown := x.roleMode(ctx); mode == abacMode {
-			d := suspect(cause.MissingRight, cause.ABACMode)
-			d.Evidence = []string{asked, shown}
+		mode, shown := x.roleMode(ctx)
+		if mode != abacMode {
+			return verdict(cause.MissingRight, Proved, asked)
+		}
+		if d, ok := x.byRoles(ctx, cause.MissingRight, []string{roles.Catalog}, asked, shown); ok {
 			return d
 		}
-		return verdict(cause.MissingRight, Proved, asked)
+		d := suspect(cause.MissingRight, cause.ABACMode)
+		d.Evidence = []string{asked, shown}
+		return d
 	}
 	whole, known := x.whole(ctx)
 	if !known {
@@ -134,6 +139,9 @@ func (x *examiner) whole(ctx context.Context) (acrkit.Scope, bool) {
 	if err != nil || token.Granted == nil {
 		return acrkit.Scope{}, false
 	}
+	if claims, err := wire.ReadClaims(token.Value.Reveal()); err == nil && claims.IsACR() {
+		x.subject = claims.Subject
+	}
 	return *token.Granted, true
 }
 
@@ -170,31 +178,38 @@ func (x *examiner) onRepository(s acrkit.Scope) acrkit.Scope {
 
 // nothing explains a credential without any right on the repository.
 func (x *examiner) nothing(ctx context.Context, asked string) Diagnosis {
-	none := "a token that asked for all five actions was granted none"
+	evidence := []string{asked, "a token that asked for all five actions was granted none"}
 	if x.hasRoles() {
 		mode, shown := x.roleMode(ctx)
+		if shown != "" {
+			evidence = append(evidence, shown)
+		}
 		if mode == abacMode || x.o.ARM == nil {
+			if d, ok := x.byRoles(ctx, cause.NoRightHere, x.needs(), evidence...); ok {
+				return d
+			}
 			// The mode alone is no cause: a condition may exclude the repository, and no role
 			// may be there.
 			d := suspect(cause.NoRightHere, cause.ABACMode, cause.WrongIdentity)
-			if d.Evidence = []string{asked, none}; shown != "" {
-				d.Evidence = append(d.Evidence, shown)
-			}
+			d.Evidence = evidence
 			return d
 		}
+		if found, ok := x.askRoles(ctx, x.needs()); ok {
+			evidence = append(evidence, found.shown...)
+		}
 	}
-	if d, ok := x.wildcard(ctx, asked, none); ok {
+	if d, ok := x.wildcard(ctx, evidence...); ok {
 		return d
 	}
 	for _, l := range x.a.Lookups {
 		if l.Outcome == auth.OutcomeShadowed && !x.isUsed(l.Name) {
 			return Diagnosis{Code: cause.WrongIdentity, Confidence: Suspected,
 				Candidates: []acrkit.Cause{cause.WrongIdentity, cause.NoRightHere},
-				Evidence: []string{asked, none,
-					clip(fmt.Sprintf("%s was used; %s is set, too, and was passed over", x.winner(), l.Source))}}
+				Evidence: append(evidence,
+					clip(fmt.Sprintf("%s was used; %s is set, too, and was passed over", x.winner(), l.Source)))}
 		}
 	}
-	return verdict(cause.NoRightHere, Proved, asked, none)
+	return verdict(cause.NoRightHere, Proved, evidence...)
 }
 
 // isUsed reports whether a name is that of the credential that was used: a second place

@@ -204,14 +204,10 @@ func entraScenarios() []scenario {
 		{name: "abac-mode", class: "no-right-here", make: func(t *testing.T) failure {
 			r := acrtest.NewRegistry(t, nil)
 			r.Push("team/app", "v1")
-			if err := r.Manage().ChangeSettings(t.Context(), func(s *emulator.RegistrySettings) {
-				s.RoleAssignmentMode = "AbacRepositoryPermissions"
-			}); err != nil {
-				t.Fatal(err)
-			}
+			inABACMode(t, r)
 			tr := r.Transport(r.ServicePrincipal("AcrPull").Credential())
 			return failure{attempt: diagnose.Attempt{Err: do(t, tr, http.MethodGet, "/v2/team/app/manifests/v1"),
-				Transport: tr}, opts: diagnose.Options{Base: r.RoundTripper()}}
+				Transport: tr}, arm: armOf(t, r), opts: diagnose.Options{Base: r.RoundTripper()}}
 		}},
 	}
 }

@@ -274,7 +274,12 @@ func refreshToken(t *testing.T, r *acrtest.Registry, p acrtest.ServicePrincipal)
 // armOf is the emulator's Azure Resource Manager as evidence.
 func armOf(t *testing.T, r *acrtest.Registry) diagnose.ARM {
 	t.Helper()
-	p := r.ServicePrincipal("Reader")
+	return armAs(t, r, r.ServicePrincipal("Reader"))
+}
+
+// armAs is the same as a service principal sees it.
+func armAs(t *testing.T, r *acrtest.Registry, p acrtest.ServicePrincipal) diagnose.ARM {
+	t.Helper()
 	arm, err := diagnose.NewARM(func(context.Context) (string, error) {
 		return entraToken(t, r, p, "https://management.azure.com/.default"), nil
 	}, &diagnose.ARMOptions{Endpoint: r.URL(), Base: r.RoundTripper()})

@@ -261,8 +261,8 @@ var credentialCauses = map[string]Cause{
 			"the claim aad_identity",
 		Difference: "a scope-mapped token does not depend on the mode; a role on repositories whose condition " +
 			"excludes this one is ACRK076",
-		Proof: "the mode (roleAssignmentMode, or the claim aad_identity) and the identity's role assignments: none " +
-			"of them is a role on repositories",
+		Proof: "the mode and, with --arm, the identity's roles: one would give the right in the other mode, and in " +
+			"this one none has it, with or without a condition",
 		Fix: AssignRepositoryRole,
 	},
 	"ACRK067": {

@@ -47,9 +47,10 @@ var requestCauses = map[string]Cause{
 	"ACRK076": {
 		Title:      "the credential has no right at all on this repository",
 		Symptom:    "a token that asks for all five actions is granted none",
-		Difference: "some right is ACRK005, 070 or 071",
-		Proof:      "the access claim of a token that asked for all five",
-		Fix:        AddRights,
+		Difference: "some right is ACRK005, 070 or 071; a role without effect in ABAC mode is ACRK066",
+		Proof: "the access claim of a token that asked for all five; in ABAC mode also, with --arm, the identity's " +
+			"roles: a condition excludes the repository, or there is no role for it",
+		Fix: AddRights,
 	},
 	"ACRK080": {
 		Title:      "the repository does not exist",
