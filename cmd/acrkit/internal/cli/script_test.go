@@ -46,9 +46,13 @@ tenants:
       - clientId: 22222222-2222-2222-2222-222222222223
         displayName: stranger
         secrets: [{value: stranger-secret}]
+      - clientId: 22222222-2222-2222-2222-222222222224
+        displayName: of the other mode
+        secrets: [{value: other-mode-secret}]
 registries:
   - name: myregistry
     roleAssignments:
+      - {clientId: 22222222-2222-2222-2222-222222222224, role: Container Registry Repository Reader}
       - {clientId: 22222222-2222-2222-2222-222222222222, role: AcrPush}
       - {clientId: 22222222-2222-2222-2222-222222222222, role: Reader}
     repositories:
@@ -71,6 +75,29 @@ registries:
       - {name: wildcard, scopeMap: wildcard, passwords: [{name: password1, value: wild-password-000001}]}
       - {name: lister, scopeMap: _repositories_pull_metadata_read, passwords: [{name: password1, value: all-password-0000001}]}
       - {name: disabled, scopeMap: reader, status: disabled, passwords: [{name: password1, value: off-password-0000001}]}
+`
+
+// abacSeed is a registry in ABAC mode, for the scripts in testdata/abac.
+const abacSeed = `
+tenants:
+  - id: 11111111-1111-1111-1111-111111111111
+    applications:
+      - {clientId: 22222222-2222-2222-2222-222222222222, displayName: auditor, secrets: [{value: auditor-secret}]}
+      - {clientId: 22222222-2222-2222-2222-222222222223, displayName: puller, secrets: [{value: puller-secret}]}
+      - {clientId: 22222222-2222-2222-2222-222222222224, displayName: narrow, secrets: [{value: narrow-secret}]}
+      - {clientId: 22222222-2222-2222-2222-222222222225, displayName: nobody, secrets: [{value: nobody-secret}]}
+registries:
+  - name: myregistry
+    roleAssignmentMode: AbacRepositoryPermissions
+    roleAssignments:
+      - {clientId: 22222222-2222-2222-2222-222222222222, role: Reader}
+      - {clientId: 22222222-2222-2222-2222-222222222223, role: AcrPull}
+      - clientId: 22222222-2222-2222-2222-222222222224
+        role: Container Registry Repository Reader
+        condition: "@Request[Microsoft.ContainerRegistry/registries/repositories:name] StringEquals 'samples/app'"
+    repositories:
+      - {name: samples/app, images: [{tags: [v1]}]}
+      - {name: secret, images: [{tags: [v1]}]}
 `
 
 // server is an emulator that the commands of a script talk to.
@@ -129,10 +156,16 @@ func (s server) environment(home string) []string {
 	}
 }
 
-func TestScripts(t *testing.T) {
-	s := startServer(t)
+func TestScripts(t *testing.T) { runScripts(t, startServer(t), "testdata") }
+
+func TestABACScripts(t *testing.T) {
+	runScripts(t, startSeed(t, abacSeed, nil), filepath.Join("testdata", "abac"))
+}
+
+func runScripts(t *testing.T, s server, dir string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			for _, v := range s.environment(env.WorkDir) {
 				name, value, _ := strings.Cut(v, "=")

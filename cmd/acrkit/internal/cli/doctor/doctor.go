@@ -44,8 +44,9 @@ func NewCmdDoctor(f *cmdutil.Factory, runF func(context.Context, *Options) error
 			"At most " + fmt.Sprint(diagnose.MaxRequests) +
 			" requests are made beyond those of the work itself; --json lists them.\n" +
 			"No sign-in to Azure, no az and no Docker is needed.\n\n" +
-			"A registry answers a disabled token, an expired password and a wrong one alike. With\n" +
-			"--arm, acrkit asks Azure Resource Manager in these cases, with the sign-in of az.\n\n" +
+			"A registry answers a disabled token, an expired password and a wrong one alike, and so\n" +
+			"it does a role without effect and one that is not there. With --arm, acrkit asks Azure\n" +
+			"Resource Manager in these cases, with the sign-in of az.\n\n" +
 			"The exit code is 0 if nothing is wrong, 8 if something was found, and 7 if the\n" +
 			"check could not be completed.",
 		Example: "$ acrkit doctor myregistry\n\n# What a pipeline needs\n$ acrkit doctor myregistry --want " +

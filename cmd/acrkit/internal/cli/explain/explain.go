@@ -58,7 +58,8 @@ func NewCmdExplain(f *cmdutil.Factory, runF func(context.Context, *Options) erro
 			"anything, and one without an answer within two seconds is the last and does not\n" +
 			"change the result. --no-probes sends nothing.\n\n" +
 			"--arm also asks Azure Resource Manager, with the sign-in of az, if a registry gives one\n" +
-			"answer to several causes, as it does to a wrong, expired or disabled password.\n\n" +
+			"answer to several causes, as it does to a wrong, expired or disabled password, and to a\n" +
+			"role without effect and one that is not there.\n\n" +
 			"With a code, which errors of acrkit end with, it describes the cause.\n\n" +
 			"The exit code is 0 if a cause was named, or nothing refuses the request, and 7 if the\n" +
 			"cause is not known.",
