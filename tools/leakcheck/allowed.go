@@ -45,6 +45,13 @@ var allowed = []allowance{
 		why:     "the password file that a rotation renews",
 	},
 	{
+		pkg:     "internal/login/find",
+		program: `find\.test`,
+		place:   `.*/TestAzure[^/]*/[0-9]+/token`,
+		private: true,
+		why:     "the token file of a federated service principal",
+	},
+	{
 		pkg:     "manage/policy",
 		program: `policy\.test`,
 		place:   `.*/TestFleet[^/]*/[0-9]+/[a-z-]+` + temporary,

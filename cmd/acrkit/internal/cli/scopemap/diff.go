@@ -71,7 +71,8 @@ func newCmdDiff(f *cmdutil.Factory, runF func(context.Context, *diffOptions) err
 			return diffRun(cmd.Context(), opts)
 		},
 	}
-	cmdutil.EnumFlag(cmd, &opts.Format, "format", "", "print the command that makes the change, for", string(mapfile.AsAz))
+	cmdutil.EnumFlag(cmd, &opts.Format, "format", "", "print the command that makes the change, for",
+		string(mapfile.AsAz))
 	cmdutil.EnumFlag(cmd, &opts.Only, "only", "", "compare only what was", gained, lost)
 	cmdutil.AddJSONFlags(cmd, &opts.Exporter, rightFields)
 	azure.AddFlags(cmd)
