@@ -82,7 +82,7 @@ func (opts *suggestOptions) review(ctx context.Context, log *uselog.Log, g grant
 		if _, err := fmt.Fprint(opts.IO.Out, opts.changed(g, left)); err != nil {
 			return err
 		}
-	} else if err := cmdutil.PrintEach(ctx, opts.IO, opts.Exporter, eachOf(all),
+	} else if err := cmdutil.PrintEach(ctx, opts.IO, opts.Exporter, each(all),
 		[]string{"CHANGE", "ACTION", "REPOSITORY", "COUNT", "LAST USED", "WHY"}, suggestJSON.reviewRow); err != nil {
 		return err
 	}
@@ -192,14 +192,4 @@ func (r suggestJSON) reviewRow() []string {
 		action = r.Line
 	}
 	return []string{r.Change, action, r.Repository, fmt.Sprint(r.Count), r.Last, why}
-}
-
-func eachOf[T any](items []T) func(yield func(T, error) bool) {
-	return func(yield func(T, error) bool) {
-		for _, item := range items {
-			if !yield(item, nil) {
-				return
-			}
-		}
-	}
 }
