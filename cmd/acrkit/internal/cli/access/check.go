@@ -219,7 +219,10 @@ func (c *checker) principal(ctx context.Context, settings manage.Settings) error
 		role := roleOf(roles, a)
 		grants := query.Assignment(settings, a, role)
 		c.grants = append(c.grants, grants...)
-		if why := without(query, settings, a, role); len(grants) == 0 && why != "" {
+		if len(grants) > 0 {
+			continue
+		}
+		if why := without(query, settings, a, role); why != "" {
 			c.whyNot = append(c.whyNot, why)
 		}
 	}
