@@ -85,7 +85,7 @@ tenants:
       - {clientId: 22222222-2222-2222-2222-222222222222, displayName: auditor, secrets: [{value: auditor-secret}]}
       - {clientId: 22222222-2222-2222-2222-222222222223, displayName: puller, secrets: [{value: puller-secret}]}
       - {clientId: 22222222-2222-2222-2222-222222222224, displayName: narrow, secrets: [{value: narrow-secret}]}
-      - {clientId: 22222222-2222-2222-2222-222222222225, displayName: nobody, secrets: [{value: nobody-secret}]}
+      - {clientId: 22222222-2222-2222-2222-222222222225, displayName: roleless, secrets: [{value: roleless-secret}]}
 registries:
   - name: myregistry
     roleAssignmentMode: AbacRepositoryPermissions

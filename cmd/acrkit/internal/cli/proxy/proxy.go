@@ -97,8 +97,8 @@ The variables of acrkit's own credential (ACR_TOKEN_*, ACR_REFRESH_TOKEN, the
 AZURE_* of a sign-in) are not passed on, unless --keep-env is given, nor are
 Docker's logins for the registry. --timeout applies only until the proxy is ready;
 after that, a request to the registry ends when it stalls. Signals are passed on,
-and the exit code is the command's, whatever was recorded or refused: 127 if it is
-not found, 126 if it cannot be run, 128 and the signal's number if a signal ended it.`
+and the exit code is always the command's: 127 if it is not found, 126 if it cannot be
+run, 128 and the signal's number if a signal ended it.`
 
 // NewCmdProxy returns the command. A runF other than nil runs instead of it.
 func NewCmdProxy(f *cmdutil.Factory, runF func(context.Context, *Options) error) *cobra.Command {

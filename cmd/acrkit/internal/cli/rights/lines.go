@@ -57,7 +57,7 @@ func Lines(flag string, values []string, in io.Reader) ([]string, error) {
 }
 
 // OfNoRegistry returns an error if a pattern begins with a registry's host, as the address of an
-// image does: the right would be on a repository that nobody has.
+// image does. No repository has such a name.
 func OfNoRegistry(p scopemap.Pattern) error {
 	host, name, ok := strings.Cut(string(p), "/")
 	if ok && strings.Contains(host, ".azurecr.") {

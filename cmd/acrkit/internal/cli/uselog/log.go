@@ -47,7 +47,7 @@ type Source struct {
 	Used        int64     // of them, uses of rights
 	Refused     int64     // of them, refused or failed
 	First, Last time.Time // of the lines that were chosen; zero = none
-	From, To    time.Time // which time it shows: of the registry's lines about rights, whoever used them; zero = none
+	From, To    time.Time // first and last line about rights of the registry, of any identity; zero = none
 	Broken      int64     // lines that could not be read
 	Nameless    int64     // lines that do not say whose they are, and may be of a chosen identity
 	Ends        string    // why it is not the whole log; "" = nothing says so

@@ -358,8 +358,8 @@ func TestRead_logins(t *testing.T) {
 	}
 }
 
-// TestRead_span: which time a source shows is that of its lines about rights, of whatever identity;
-// sign-ins and other registries do not count.
+// TestRead_span: a source shows the time from the first to the last line about rights, of any
+// identity. Sign-ins and other registries do not count.
 func TestRead_span(t *testing.T) {
 	row := func(at, operation, repository, server, identity string) string {
 		return fmt.Sprintf(`{"TimeGenerated":"2026-01-%sT00:00:00Z","OperationName":%q,"Repository":%q,"LoginServer":`+
