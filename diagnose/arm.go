@@ -328,7 +328,7 @@ func (r *armReader) Roles(ctx context.Context, reg acrkit.Registry, objectID str
 	}
 	all := make([]RoleState, 0, len(assigned))
 	for _, a := range assigned {
-		state := definitions[roleKey(a.Properties.Definition)]
+		state := definitions[roles.Key(a.Properties.Definition)]
 		state.Scope, state.Condition = a.Properties.Scope, a.Properties.Condition
 		all = append(all, state)
 	}
@@ -350,11 +350,8 @@ func (r *armReader) definitions(ctx context.Context, authorization string) (map[
 	all := map[string]RoleState{}
 	for _, d := range defined {
 		p := d.Properties
-		all[roleKey(d.ID)] = RoleState{Name: p.Name, Legacy: roles.Rights(p.Permissions, false),
+		all[roles.Key(d.ID)] = RoleState{Name: p.Name, Legacy: roles.Rights(p.Permissions, false),
 			ABAC: roles.Rights(p.Permissions, true)}
 	}
 	return all, nil
 }
-
-// roleKey is the last part of a role's resource id, which is the same in every scope.
-func roleKey(id string) string { return strings.ToLower(id[strings.LastIndexByte(id, '/')+1:]) }

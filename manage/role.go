@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/authorization/armauthorization/v2"
+
+	"github.com/acrkit/acrkit/internal/roles"
 )
 
 // Assignment is a role assignment that holds on a registry: it is on the registry, or on the
@@ -85,15 +87,13 @@ func (r *Registry) Roles(ctx context.Context) (map[string]Role, error) {
 		if err != nil {
 			return nil, err
 		}
-		all[roleKey(role.ID)] = role
+		all[roles.Key(role.ID)] = role
 	}
 	return all, nil
 }
 
 // RoleKey is the key of the assignment's role in [Registry.Roles].
-func (a Assignment) RoleKey() string { return roleKey(a.Role) }
-
-func roleKey(id string) string { return strings.ToLower(id[strings.LastIndexByte(id, '/')+1:]) }
+func (a Assignment) RoleKey() string { return roles.Key(a.Role) }
 
 func roleOf(d *armauthorization.RoleDefinition) Role {
 	out := Role{ID: deref(d.ID)}

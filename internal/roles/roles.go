@@ -17,6 +17,9 @@ const repositories = Registries + "repositories/"
 // content/read.
 const Catalog = "catalog"
 
+// Key is the last part of a role's resource id, in lower case: it is the same in every scope.
+func Key(id string) string { return strings.ToLower(id[strings.LastIndexByte(id, '/')+1:]) }
+
 // Permission is a part of a role: actions, in which "*" stands for any text and case does
 // not matter, and those of them that it leaves out.
 type Permission struct {
