@@ -106,7 +106,8 @@ func ofOneWord(before, behind byte) bool {
 var (
 	queries = regexp.MustCompile(`(://[^\s"'?]*)\?[^\s"']*`)
 	users   = regexp.MustCompile(`://[^/\s"'@]*@`)
-	schemes = regexp.MustCompile(`(?i)\b(basic|bearer)\s+[A-Za-z0-9+/=._~-]{8,}`)
+	// After the scheme: what is encoded, or a user and a password that are not.
+	schemes = regexp.MustCompile(`(?i)\b(basic|bearer)\s+(?:[^\s":=]+:[^\s"]+|[A-Za-z0-9+/=._~-]{8,})`)
 	flags   = regexp.MustCompile(
 		`(?i)\binvalid username/password: unauthorized:|((?:^|\s)-p(?:ass(?:w(?:or)?d)?)?|--?[a-z-]*pass(?:w(?:or)?d)?|\b[a-z_]*(?:password|secret|_token|sig)["']?\s*[=:])\s*(?:"[^"\n]+"|'[^'\n]+'|["']?[^\s"',;]+)`)
 )

@@ -100,7 +100,8 @@ func TestEvents_hide_secrets(t *testing.T) {
 	const secret = "c2VjcmV0LXRoYXQtaXMtbG9uZw"
 	const failed = ` contoso.azurecr.io: 401 Unauthorized`
 	for _, line := range []string{
-		"Authorization: Basic " + secret, "docker login -u ci -p " + secret, "docker login --password=" + secret,
+		"Authorization: Basic " + secret, "Authorization: Basic ci:" + secret, "Basic ci-pull-token:" + secret + "'s",
+		`"Authorization": "Basic ci:` + secret + `"`, "docker login -u ci -p " + secret, "docker login --password=" + secret,
 		"tool -password " + secret,
 		"tool -pass " + secret, "tool --passwd " + secret, `tool --password "two ` + secret + `"`,
 		"tool --password 'two " + secret + "'",
