@@ -169,6 +169,7 @@ func TestLint_invalidLines(t *testing.T) {
 		{"--repository 'lib/*' content/write \\", "invalid-line", "lib/*/content/write"},
 		{"--add-gateway Edge config/read message/write", "invalid-line",
 			"gateway/edge/config/read gateway/edge/message/write"},
+		{`content/write content/read \`, "invalid-line", ""},
 		{"repositories/app metadata/read content/read", "invalid-line", "app/metadata/read app/content/read"},
 		{"repositories/a/content/read, repositories/b/*/content/read", "invalid-line",
 			"a/content/read b/*/content/read"},

@@ -98,6 +98,9 @@ func linesIn(text string) (all []string) {
 		return nil
 	}
 	name := ""
+	if _, err := acrkit.ParseAction(parts[0]); err == nil {
+		return nil // the name is in another line
+	}
 	if !isLine(parts[0]) {
 		if !strings.HasPrefix(parts[0], prefix) {
 			name = prefix
