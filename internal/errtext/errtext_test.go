@@ -139,6 +139,17 @@ func TestEvents_show_what_is_no_secret(t *testing.T) {
 	}
 }
 
+// TestEvents_over_two_lines: what an event shows ends with a line, and not with a word that has
+// the status.
+func TestEvents_over_two_lines(t *testing.T) {
+	const first, second = "An error occurred: CONNECTIVITY_REFRESH_TOKEN_ERROR",
+		"Access to registry 'contoso.azurecr.io' was denied. Response code: 403. Please try again."
+	r := errtext.Read(first + "\n" + second + "\nanother line\n")
+	if len(r.Events) == 0 || r.Events[len(r.Events)-1].Line != first+" "+second {
+		t.Errorf("%+v", r.Events)
+	}
+}
+
 func TestRead_end_of_a_long_text(t *testing.T) {
 	r := errtext.Read("GET https://first.azurecr.io/v2/a/manifests/b\n" +
 		strings.Repeat("step 1 of 9: nothing\n", errtext.MaxText/20) + "GET https://last.azurecr.io/v2/a/manifests/b")

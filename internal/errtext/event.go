@@ -563,14 +563,13 @@ func (r *reader) markHub(all []Event) {
 // longest is how much of a text an event shows, in bytes.
 const longest = 240
 
-// excerpt is the line of an event, around it where the line is long.
+// excerpt is the line of an event, or the lines if it goes on, around it where they are long.
 func (r *reader) excerpt(e Event) string {
-	n := r.lineOf(e.start)
-	from, to := r.lines[n], len(r.text)
-	if n+1 < len(r.lines) {
-		to = r.lines[n+1]
+	from, to := r.lines[r.lineOf(e.start)], len(r.text)
+	if last := r.lineOf(max(e.start, min(e.end, e.start+longest)-1)); last+1 < len(r.lines) {
+		to = r.lines[last+1]
 	}
-	if to = max(to, min(e.end, e.start+longest)); to-from > longest {
+	if to-from > longest {
 		from = max(from, min(e.start-longest/2, to-longest))
 		to = min(to, from+longest)
 	}
