@@ -66,8 +66,9 @@ func fixRun(ctx context.Context, opts *lintOptions, files []*mapfile.File) error
 // fix makes the map of a file minimal.
 func (opts *lintOptions) fix(f *mapfile.File) (fixed, error) {
 	m, err := f.Only()
-	if err == nil {
-		err = m.Err
+	if err == nil && m.Err != nil {
+		return fixed{}, &acrkit.Error{Code: acrkit.CodeIncomplete, Op: fmt.Sprintf("fix the scope map %q", f.Path),
+			Errs: []error{m.Err}, Reason: m.Err.Error()}
 	}
 	if err == nil && opts.Write && f.Form != mapfile.FormLines && f.Form != mapfile.FormArray {
 		err = fmt.Errorf("--write replaces files of lines and JSON arrays only, because others hold more than the map")
